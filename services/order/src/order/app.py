@@ -1,0 +1,25 @@
+"""Put the service together: settings, database, routes, and the kit around them."""
+
+from flask import Flask
+
+from order.routes import routes
+from order.settings import OrderSettings
+from order.stock import Stock
+from order.sweeper import Sweeper
+from platform_kit import Database, ServiceClient, TokenVerifier, create_app, load_settings
+
+
+def create() -> Flask:
+    """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
+    settings = load_settings(OrderSettings)
+    database = Database(settings.database_url)
+    verifier = TokenVerifier(f"{settings.router_url}/auth/api/v1/jwks")
+    timeout_seconds = settings.product_timeout_seconds
+    stock = Stock(ServiceClient(settings.router_url, "product", timeout_seconds=timeout_seconds))
+    return create_app(
+        "order",
+        blueprints=[routes(database, verifier, stock)],
+        database=database,
+        schema_oldest="0001",
+        background=(Sweeper(database, stock).run,),
+    )

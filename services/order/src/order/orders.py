@@ -1,0 +1,139 @@
+"""Orders as their customers see them: one, or a page of them, newest first.
+
+An order begins as pending and is then placed, or releasing and then gone. A placed one can be
+cancelling and then cancelled. What is pending or releasing nobody sees: it is not an order yet,
+or never became one.
+
+Problem
+    OrderMissing   the customer has no order with this id
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from itertools import groupby
+from typing import Any, NewType
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_
+
+from order.tables import order_items, orders
+from platform_kit import Database, Problem
+
+OrderId = NewType("OrderId", UUID)
+CustomerId = NewType("CustomerId", str)
+ProductId = NewType("ProductId", int)
+
+
+class Status(StrEnum):
+    """Where an order is on its way."""
+
+    PENDING = "pending"  # the stock is being reserved
+    RELEASING = "releasing"  # it failed: the reservation goes, then the row
+    PLACED = "placed"
+    CANCELLING = "cancelling"  # the reservation goes, then it is cancelled
+    CANCELLED = "cancelled"
+
+
+VISIBLE = (Status.PLACED, Status.CANCELLING, Status.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """So many of one product, each at the price it had when the order was placed."""
+
+    product_id: ProductId
+    quantity: int
+    unit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order with its items, in the order of the products' ids."""
+
+    id: OrderId
+    status: Status
+    items: tuple[Item, ...]
+    created_at: datetime
+
+    @property
+    def total(self) -> Decimal:
+        """What the customer pays."""
+        return sum((item.unit_price * item.quantity for item in self.items), Decimal("0.00"))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some orders, and the id after which the next ones begin if there are more."""
+
+    items: tuple[Order, ...]
+    next_after: OrderId | None
+
+
+class OrderMissing(Problem):
+    """The customer has no order with this id; whether somebody else has is not told."""
+
+    def __init__(self, order_id: OrderId) -> None:
+        super().__init__(404, "order_missing", f"You have no order with the id {order_id}.")
+
+
+def read(database: Database, customer: CustomerId, *, order_id: OrderId) -> Order:
+    """Return the customer's order; raise `OrderMissing` if it is not theirs, or not there."""
+    with database.connect() as connection:
+        found = load(connection, _visible_to(customer).where(orders.c.id == order_id))
+    if not found:
+        raise OrderMissing(order_id)
+    return found[0]
+
+
+def page(database: Database, customer: CustomerId, *, after: OrderId | None, limit: int) -> Page:
+    """Return up to `limit` of the customer's orders, the newest first, or the newest before `after`."""
+    chosen = _visible_to(customer).limit(limit + 1)
+    if after is not None:
+        chosen = chosen.where(_placed_before(customer, after))
+    with database.connect() as connection:
+        found = load(connection, chosen)
+    # The one too many is not shown: it says that there is a next page.
+    items = found[:limit]
+    return Page(items=items, next_after=items[-1].id if len(found) > limit else None)
+
+
+def load(connection: Connection, chosen: Select[Any]) -> tuple[Order, ...]:
+    """Return the chosen rows of `orders` with their items, newest first, as one snapshot has them."""
+    rows = chosen.subquery()
+    statement = (
+        select(rows, order_items)
+        .join(order_items, order_items.c.order_id == rows.c.id)
+        .order_by(rows.c.created_at.desc(), rows.c.id.desc(), order_items.c.product_id)
+    )
+    found = connection.execute(statement)
+    return tuple(_order(group) for _, group in groupby(found, key=lambda row: row.id))
+
+
+def _visible_to(customer: CustomerId) -> Select[Any]:
+    return (
+        select(orders)
+        .where(orders.c.customer == customer, orders.c.status.in_(VISIBLE))
+        .order_by(orders.c.created_at.desc(), orders.c.id.desc())
+    )
+
+
+def _placed_before(customer: CustomerId, order_id: OrderId) -> ColumnElement[bool]:
+    # An id that is not the customer's compares with NULL: there is nothing before it.
+    place = select(orders.c.created_at, orders.c.id).where(
+        orders.c.id == order_id, orders.c.customer == customer
+    )
+    return tuple_(orders.c.created_at, orders.c.id) < place.scalar_subquery()
+
+
+def _order(rows: Iterable[Row[Any]]) -> Order:
+    first, *rest = rows
+    items = (Item(row.product_id, row.quantity, row.unit_price) for row in (first, *rest))
+    return Order(
+        id=OrderId(first.id),
+        status=Status(first.status),
+        items=tuple(items),
+        created_at=first.created_at,
+    )

@@ -1,0 +1,214 @@
+"""Placing an order: the stock is taken and the order stands, or there is neither.
+
+Three steps, each done for good before the next: the order is written down as pending (`begin`),
+product reserves its items under the order's id, and the order becomes placed (`confirm`). What
+fails is turned around (`abandon`, `settle`): the reservation is released, then the row deleted.
+A process that dies in between leaves a row that nobody sees, and the sweeper turns it around.
+
+An idempotency key is one order of a customer's. Whoever else sends it waits for that order.
+
+Problem
+    KeyReused         the key stands for other items
+    OrderInProgress   the key's order is still being placed; ask again later
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects import postgresql
+
+from order import orders
+from order.orders import CustomerId, Item, Order, OrderId, ProductId, Status
+from order.stock import OutOfStock, ProductMissing, ProductUnavailable, Stock
+from order.tables import order_items
+from order.tables import orders as table
+from platform_kit import Database, Problem, logger
+
+# Longer than the two calls that placing takes at worst, by default 2 s each.
+WAIT_SECONDS = 5.0
+POLL_SECONDS = 0.05
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """So many of one product."""
+
+    product_id: ProductId
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What a customer asks for, under a key of theirs. Each item is another product."""
+
+    customer: CustomerId
+    key: str
+    items: frozenset[Wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The order of a purchase, and whether it had been placed before."""
+
+    order: Order
+    is_replay: bool
+
+
+class KeyReused(Problem):
+    """The key stands for an order of other items."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            422,
+            "key_reused",
+            "This Idempotency-Key was used for an order of other items; use a new one.",
+        )
+
+
+class OrderInProgress(Problem):
+    """The order with this key is still being placed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            409,
+            "order_in_progress",
+            "The order with this Idempotency-Key is still being placed; ask again.",
+            headers={"Retry-After": "1"},
+        )
+
+
+def place(database: Database, stock: Stock, purchase: Purchase) -> Placed:
+    """Place the order, or return the one that the purchase's key was used for before.
+
+    Raises a problem of this module's or of `order.stock`; then there is no order, or there is one
+    of another request's and its customer will get it by asking again.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        found = find(database, purchase)
+        if found is None:
+            begun = begin(database, purchase, _priced(stock, purchase))
+            if begun is not None:
+                return Placed(_carry_out(database, stock, begun), is_replay=False)
+        elif found.status in orders.VISIBLE:
+            return Placed(found, is_replay=True)
+        elif found.status is Status.RELEASING:
+            settle(database, stock, found.id)
+        elif time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        else:
+            raise OrderInProgress
+
+
+def find(database: Database, purchase: Purchase) -> Order | None:
+    """Return the key's order, whatever its status; raise `KeyReused` if it has other items."""
+    chosen = select(table).where(
+        table.c.customer == purchase.customer, table.c.idempotency_key == purchase.key
+    )
+    with database.connect() as connection:
+        found = orders.load(connection, chosen)
+    if not found:
+        return None
+    if {Wanted(item.product_id, item.quantity) for item in found[0].items} != purchase.items:
+        raise KeyReused
+    return found[0]
+
+
+def begin(database: Database, purchase: Purchase, items: Iterable[Item]) -> Order | None:
+    """Write a pending order down and return it, or None if the key has an order already."""
+    order_id = OrderId(uuid4())
+    statement = (
+        postgresql.insert(table)
+        .values(
+            id=order_id,
+            customer=purchase.customer,
+            idempotency_key=purchase.key,
+            status=Status.PENDING,
+        )
+        .on_conflict_do_nothing(constraint="orders_idempotency_key")
+        .returning(table.c.created_at)
+    )
+    kept = tuple(items)
+    with database.begin() as connection:
+        created_at = connection.execute(statement).scalar_one_or_none()
+        if created_at is None:
+            return None
+        connection.execute(insert(order_items), [_row(order_id, item) for item in kept])
+    return Order(order_id, Status.PENDING, kept, created_at)
+
+
+def confirm(database: Database, order_id: OrderId) -> bool:
+    """Make a pending order placed; False if the sweeper took it for abandoned."""
+    return _move(database, order_id, to=Status.PLACED)
+
+
+def abandon(database: Database, order_id: OrderId) -> bool:
+    """Say that a pending order comes to nothing; False if somebody else said so."""
+    return _move(database, order_id, to=Status.RELEASING)
+
+
+def settle(database: Database, stock: Stock, order_id: OrderId) -> None:
+    """Undo an abandoned order: its reservation, then its row. Can be repeated, also at once.
+
+    Raises `ProductUnavailable`: then the row stays for the next one who tries.
+    """
+    stock.release(order_id)
+    _discard(database, order_id)
+
+
+def _carry_out(database: Database, stock: Stock, order: Order) -> Order:
+    try:
+        stock.reserve(order.id, order.items)
+    except (ProductMissing, OutOfStock):
+        # Refused as a whole: product holds nothing under this id.
+        _discard(database, order.id)
+        raise
+    except ProductUnavailable:
+        _turn_around(database, stock, order.id)
+        raise
+    if not confirm(database, order.id):
+        raise ProductUnavailable
+    return replace(order, status=Status.PLACED)
+
+
+def _turn_around(database: Database, stock: Stock, order_id: OrderId) -> None:
+    abandon(database, order_id)
+    try:
+        settle(database, stock, order_id)
+    except ProductUnavailable:
+        log.warning("order_left_to_sweeper", order_id=str(order_id))
+
+
+def _priced(stock: Stock, purchase: Purchase) -> list[Item]:
+    in_order = sorted(purchase.items, key=lambda item: item.product_id)
+    return [Item(item.product_id, item.quantity, stock.price(item.product_id)) for item in in_order]
+
+
+def _move(database: Database, order_id: OrderId, *, to: Status) -> bool:
+    statement = (
+        update(table)
+        .where(table.c.id == order_id, table.c.status == Status.PENDING)
+        .values(status=to)
+    )
+    with database.begin() as connection:
+        return connection.execute(statement).rowcount == 1
+
+
+def _discard(database: Database, order_id: OrderId) -> None:
+    unseen = table.c.status.in_((Status.PENDING, Status.RELEASING))
+    with database.begin() as connection:
+        connection.execute(delete(table).where(table.c.id == order_id, unseen))
+
+
+def _row(order_id: OrderId, item: Item) -> dict[str, object]:
+    return {
+        "order_id": order_id,
+        "product_id": item.product_id,
+        "quantity": item.quantity,
+        "unit_price": item.unit_price,
+    }

@@ -1,0 +1,76 @@
+"""The app as a whole: its routes, and what it needs to start."""
+
+import pytest
+
+from order.app import create
+from platform_kit import InvalidSetting, MissingSetting
+
+URL = "postgresql://127.0.0.1:9/nowhere"
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    monkeypatch.setenv("ORDER_DATABASE_URL", URL)
+    monkeypatch.setenv("ORDER_ROUTER_URL", "http://127.0.0.1:9")
+
+
+def routes():
+    """Method and path of everything below the API's prefix."""
+    return {
+        (method, rule.rule)
+        for rule in create().url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/v1")
+    }
+
+
+def test_the_routes_are_these(environment):
+    """Whoever adds one says so here: it is an interface from then on."""
+    assert routes() == {
+        ("POST", "/api/v1/orders"),
+        ("GET", "/api/v1/orders"),
+        ("GET", "/api/v1/orders/<uuid:order_id>"),
+        ("POST", "/api/v1/orders/<uuid:order_id>/cancel"),
+    }
+
+
+def test_the_app_is_made_without_a_database_to_talk_to(environment):
+    """An instance starts while PostgreSQL does; readiness tells when both are there."""
+    answer = create().test_client().get("/api")
+
+    assert answer.status_code == 200
+    assert answer.json["service"] == "order"
+
+
+@pytest.mark.parametrize("variable", ["ORDER_DATABASE_URL", "ORDER_ROUTER_URL"])
+def test_a_missing_setting_is_named(environment, monkeypatch, variable):
+    """The error says which variable to set."""
+    monkeypatch.delenv(variable)
+
+    with pytest.raises(MissingSetting, match=variable):
+        create()
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon"])
+def test_a_time_out_that_is_none_is_refused(environment, monkeypatch, seconds):
+    """The error says which variable is wrong."""
+    monkeypatch.setenv("ORDER_PRODUCT_TIMEOUT_SECONDS", seconds)
+
+    with pytest.raises(InvalidSetting, match="ORDER_PRODUCT_TIMEOUT_SECONDS"):
+        create()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("DELETE", "/api/v1/orders", 405),
+        ("GET", "/api/v1/orders/first", 404),
+        ("GET", "/api/v1/nothing", 404),
+    ],
+)
+def test_what_there_is_not_is_a_problem_too(environment, method, path, status):
+    """Errors of the framework have the same form as the service's own."""
+    answer = create().test_client().open(path, method=method)
+
+    assert answer.status_code == status
+    assert answer.mimetype == "application/problem+json"

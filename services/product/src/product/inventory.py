@@ -1,0 +1,53 @@
+"""The inventory: what fills the catalogue. For other services and for operators, not for customers.
+
+Problem
+    SkuTaken   another product has this sku
+"""
+
+from decimal import Decimal
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+
+from platform_kit import Database, Problem
+from product.products import HIGHEST_ID, Product, ProductId, ProductMissing, product_of
+from product.tables import products
+
+
+class SkuTaken(Problem):
+    """Another product has this sku."""
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(409, "sku_taken", f"There is a product with the sku {sku} already.")
+
+
+def add(database: Database, *, sku: str, name: str, price: Decimal, stock: int) -> Product:
+    """Put a new product into the catalogue and return it; raise `SkuTaken` if its sku has one."""
+    statement = (
+        insert(products)
+        .values(sku=sku, name=name, price=price, stock=stock)
+        .on_conflict_do_nothing(constraint="products_sku")
+        .returning(products)
+    )
+    with database.begin() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise SkuTaken(sku)
+    return product_of(row)
+
+
+def set_stock(database: Database, product_id: ProductId, *, stock: int) -> Product:
+    """Say how many can be reserved from now on; raise `ProductMissing` if there is no product.
+
+    What is reserved stays so: a reservation released later adds to the stock set here.
+    """
+    if product_id > HIGHEST_ID:
+        raise ProductMissing(product_id)
+    statement = (
+        update(products).where(products.c.id == product_id).values(stock=stock).returning(products)
+    )
+    with database.begin() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise ProductMissing(product_id)
+    return product_of(row)

@@ -1,0 +1,84 @@
+"""Products as the catalogue shows them: one, or a page of them in the order of their ids.
+
+Problem
+    ProductMissing   no product has this id
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NewType
+
+from sqlalchemy import Row, select
+
+from platform_kit import Database, Problem
+from product.tables import products
+
+ProductId = NewType("ProductId", int)
+
+# PostgreSQL's bigint ends here: a higher number is nobody's id, and comparing it is an error there.
+HIGHEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product, its price in the shop's currency, and how many can still be reserved."""
+
+    id: ProductId
+    sku: str
+    name: str
+    price: Decimal
+    stock: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some products, and the id after which the next ones begin if there are more."""
+
+    items: tuple[Product, ...]
+    next_after: ProductId | None
+
+
+class ProductMissing(Problem):
+    """No product has this id."""
+
+    def __init__(self, product_id: ProductId) -> None:
+        super().__init__(
+            404,
+            "product_missing",
+            f"There is no product with the id {product_id}.",
+            product_id=product_id,
+        )
+
+
+def read(database: Database, product_id: ProductId) -> Product:
+    """Return the product; raise `ProductMissing` if there is none."""
+    if product_id > HIGHEST_ID:
+        raise ProductMissing(product_id)
+    with database.connect() as connection:
+        row = connection.execute(select(products).where(products.c.id == product_id)).one_or_none()
+    if row is None:
+        raise ProductMissing(product_id)
+    return product_of(row)
+
+
+def page(database: Database, *, after: ProductId, limit: int) -> Page:
+    """Return up to `limit` products with ids above `after`, lowest first."""
+    statement = (
+        select(products).where(products.c.id > after).order_by(products.c.id).limit(limit + 1)
+    )
+    with database.connect() as connection:
+        found = [product_of(row) for row in connection.execute(statement)]
+    # The one too many is not shown: it says that there is a next page.
+    items = tuple(found[:limit])
+    return Page(items=items, next_after=items[-1].id if len(found) > limit else None)
+
+
+def product_of(row: Row[tuple[int, str, str, Decimal, str, int]]) -> Product:
+    """Return the product that a row of the table holds."""
+    return Product(
+        id=ProductId(row.id),
+        sku=row.sku,
+        name=row.name,
+        price=row.price,
+        stock=row.stock,
+    )

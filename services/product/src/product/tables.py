@@ -1,0 +1,51 @@
+"""The tables of product's database, as the newest revision in migrations/product leaves them."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
+
+metadata = MetaData()
+
+# The last line of defence: no code, not even wrong code, can leave a stock below zero.
+products = Table(
+    "products",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("sku", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("price", Numeric(12, 2), nullable=False),
+    Column("stock", BigInteger, nullable=False),
+    UniqueConstraint("sku", name="products_sku"),
+    CheckConstraint("stock >= 0", name="products_stock"),
+)
+
+# A released one stays: it is the tombstone that refuses a reservation which arrives late.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("released_at", DateTime(timezone=True)),
+)
+
+reservation_items = Table(
+    "reservation_items",
+    metadata,
+    Column("reservation_id", Uuid, ForeignKey("reservations.id"), primary_key=True),
+    Column("product_id", BigInteger, ForeignKey("products.id"), primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    CheckConstraint("quantity > 0", name="reservation_items_quantity"),
+)

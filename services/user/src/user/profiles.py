@@ -1,0 +1,58 @@
+"""Profiles: what a customer tells about themselves. One a customer, made by the first write.
+
+Problem
+    ProfileMissing   the customer has not written one yet
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from platform_kit import Database, Problem
+from user.tables import profiles
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A customer's profile; its id is the subject of the customer's token."""
+
+    id: str
+    name: str
+    updated_at: datetime
+
+
+class ProfileMissing(Problem):
+    """The customer has no profile yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            404, "profile_missing", "There is no profile yet; PUT one here to make it."
+        )
+
+
+def read(database: Database, subject: str) -> Profile:
+    """Return the subject's profile; raise `ProfileMissing` if there is none."""
+    with database.connect() as connection:
+        row = connection.execute(select(profiles).where(profiles.c.id == subject)).one_or_none()
+    if row is None:
+        raise ProfileMissing
+    return _profile(row)
+
+
+def write(database: Database, subject: str, *, name: str) -> Profile:
+    """Make or replace the subject's profile and return it; the last of several writers wins."""
+    change = {"name": name, "updated_at": func.now()}
+    statement = (
+        insert(profiles)
+        .values(id=subject, **change)
+        .on_conflict_do_update(index_elements=[profiles.c.id], set_=change)
+        .returning(profiles)
+    )
+    with database.begin() as connection:
+        return _profile(connection.execute(statement).one())
+
+
+def _profile(row: Row[tuple[str, str, datetime]]) -> Profile:
+    return Profile(id=row.id, name=row.name, updated_at=row.updated_at)

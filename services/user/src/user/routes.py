@@ -1,0 +1,49 @@
+"""The routes of user: parse, call the domain, render. All of them are about the token's subject."""
+
+from typing import Annotated
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, StringConstraints
+
+from platform_kit import Database, TokenVerifier, parse
+from user import profiles
+from user.profiles import Profile
+
+# 100 holds the names people have; control characters would break the screens that show them.
+Name = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^[:cntrl:]]+$"
+    ),
+]
+
+
+class ProfileChange(BaseModel):
+    """The body of PUT /profile."""
+
+    name: Name
+
+
+def routes(database: Database, verifier: TokenVerifier) -> Blueprint:
+    """Return the blueprint of user's routes."""
+    blueprint = Blueprint("user", __name__)
+
+    @blueprint.get("/profile")
+    def read_profile() -> ResponseReturnValue:
+        return _rendered(profiles.read(database, verifier.subject()))
+
+    @blueprint.put("/profile")
+    def write_profile() -> ResponseReturnValue:
+        subject = verifier.subject()
+        return _rendered(profiles.write(database, subject, name=parse(ProfileChange).name))
+
+    return blueprint
+
+
+def _rendered(profile: Profile) -> dict[str, str]:
+    return {
+        "id": profile.id,
+        "name": profile.name,
+        "updated_at": profile.updated_at.isoformat(),
+    }
