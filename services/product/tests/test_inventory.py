@@ -12,8 +12,29 @@ def test_adding_a_product_answers_it_with_its_id(client):
     answer = client.post("/api/v1/inventory", json=BODY)
 
     assert answer.status_code == 201
-    assert answer.json == {**BODY, "id": answer.json["id"]}
+    assert answer.json == {**BODY, "id": answer.json["id"], "description": ""}
     assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
+
+
+def test_a_product_may_have_a_description(client):
+    """Of several lines, and without the blanks around it."""
+    answer = client.post(
+        "/api/v1/inventory", json={**BODY, "description": " First flush.\nLoose. "}
+    )
+
+    assert answer.status_code == 201
+    assert answer.json["description"] == "First flush.\nLoose."
+    assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
+
+
+def test_a_description_has_an_end(client):
+    """2,000 characters are taken, one more is not."""
+    longest = client.post("/api/v1/inventory", json={**BODY, "description": "x" * 2000})
+    answer = client.post("/api/v1/inventory", json={**BODY, "sku": "b", "description": "x" * 2001})
+
+    assert longest.status_code == 201
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["description"]
 
 
 def test_a_sku_is_one_product(client):

@@ -1,5 +1,6 @@
 """The schema: made by the revisions, and the same as the code's tables."""
 
+from decimal import Decimal
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -49,9 +50,9 @@ def test_the_expand_phase_applies_every_revision_once(database_url, migrate):
     """The second run finds nothing to do."""
     first, second = migrate(database_url), migrate(database_url)
 
-    assert first["applied"] == ["0001"]
+    assert first["applied"] == ["0001", "0002"]
     assert second["applied"] == []
-    assert first["after"] == second["before"] == second["after"] == ["0001"]
+    assert first["after"] == second["before"] == second["after"] == ["0002"]
 
 
 @pytest.mark.integration
@@ -62,6 +63,19 @@ def test_the_revisions_make_what_the_code_expects(database):
         context = MigrationContext.configure(connection, opts=options)
 
         assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.integration
+def test_what_the_first_release_writes_fits_the_second_schema(database):
+    """1.0.0 does not know the description: its insert gets the default, its select misses nothing."""
+    columns = "sku, name, price, stock"
+    with database.begin() as connection:
+        insert = f"INSERT INTO products ({columns}) VALUES ('tea', 'Tea', 4.50, 3) RETURNING *"
+        written = connection.exec_driver_sql(insert).one()
+        read = connection.exec_driver_sql(f"SELECT id, {columns} FROM products").one()
+
+    assert written.description == ""
+    assert read[1:] == ("tea", "Tea", Decimal("4.50"), 3)
 
 
 @pytest.mark.integration

@@ -28,6 +28,7 @@ def test_a_product_shows_these_fields(client, stocked):
         "name": "Green tea",
         "price": "12.50",
         "stock": 7,
+        "description": "",
     }
 
 

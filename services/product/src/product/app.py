@@ -15,5 +15,5 @@ def create() -> Flask:
         "product",
         blueprints=[routes(database)],
         database=database,
-        schema_oldest="0001",
+        schema_oldest="0002",
     )

@@ -21,11 +21,13 @@ class SkuTaken(Problem):
         super().__init__(409, "sku_taken", f"There is a product with the sku {sku} already.")
 
 
-def add(database: Database, *, sku: str, name: str, price: Decimal, stock: int) -> Product:
+def add(
+    database: Database, *, sku: str, name: str, price: Decimal, stock: int, description: str = ""
+) -> Product:
     """Put a new product into the catalogue and return it; raise `SkuTaken` if its sku has one."""
     statement = (
         insert(products)
-        .values(sku=sku, name=name, price=price, stock=stock)
+        .values(sku=sku, name=name, price=price, stock=stock, description=description)
         .on_conflict_do_nothing(constraint="products_sku")
         .returning(products)
     )

@@ -28,6 +28,7 @@ class Product:
     name: str
     price: Decimal
     stock: int
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +82,5 @@ def product_of(row: Row[tuple[int, str, str, Decimal, str, int]]) -> Product:
         name=row.name,
         price=row.price,
         stock=row.stock,
+        description=row.description,
     )

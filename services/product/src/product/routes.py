@@ -24,6 +24,9 @@ Name = Annotated[
     ),
 ]
 
+# A paragraph or two; line breaks are wanted here.
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+
 # numeric(12, 2) in the table.
 Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 
@@ -40,6 +43,7 @@ class NewProduct(BaseModel):
     name: Name
     price: Price
     stock: Stock
+    description: Description = ""
 
 
 class StockChange(BaseModel):
@@ -124,4 +128,5 @@ def _rendered(product: Product) -> dict[str, object]:
         "name": product.name,
         "price": f"{product.price:.2f}",
         "stock": product.stock,
+        "description": product.description,
     }

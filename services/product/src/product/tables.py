@@ -27,6 +27,7 @@ products = Table(
     Column("sku", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("price", Numeric(12, 2), nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
     Column("stock", BigInteger, nullable=False),
     UniqueConstraint("sku", name="products_sku"),
     CheckConstraint("stock >= 0", name="products_stock"),
