@@ -1,0 +1,101 @@
+"""Tables and texts for people. Everything reads the same without colour."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import click
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from deployer.commands.plan import Forecast
+from deployer.commands.status import ServiceLine, SlotLine
+from deployer.commands.why import Account
+
+REFRESH_SECONDS = 0.5
+
+
+def status_table(lines: tuple[ServiceLine, ...]) -> Table:
+    """Draw `status`."""
+    table = Table("service", "live", "instances", "candidate", "weight", "phase", "verdict")
+    for line in lines:
+        moving = line.rollout
+        table.add_row(
+            line.service,
+            _version(line.live),
+            f"{line.live.ready}/{line.live.instances}" if line.live else "-",
+            _version(line.candidate) if moving else _standby(line),
+            f"{line.candidate.weight} %" if line.candidate else "-",
+            f"{moving.phase} ({moving.step}/{moving.steps})" if moving else "-",
+            (moving.verdict or "-") if moving else "-",
+        )
+    return table
+
+
+def watch_table(draw: Callable[[], RenderableType], *, once: bool = False) -> None:
+    """Show a table, and keep it fresh until Ctrl-C unless `once`."""
+    console = Console()
+    if once:
+        console.print(draw())
+        return
+    try:
+        with Live(draw(), console=console, auto_refresh=False) as live:
+            while True:
+                time.sleep(REFRESH_SECONDS)
+                live.update(draw(), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def print_plan(forecast: Forecast) -> None:
+    """Print `plan`."""
+    click.echo(
+        f"{forecast.service}: {forecast.live or 'nothing'} -> {forecast.candidate},"
+        f" {forecast.strategy}, at {forecast.requests_per_second:g} requests/s"
+    )
+    for number, step in enumerate(forecast.steps, start=1):
+        lasts = (
+            "as long as it takes" if step.at_least_seconds is None else _time(step.at_least_seconds)
+        )
+        click.echo(f"  {number}. {step.weight:3} %  {step.check:8}  at least {lasts}")
+        shown = [
+            f"a {share:.0%} fault in about {_time(seconds)}"
+            for share, seconds in step.fault_seconds
+            if seconds is not None and step.check == "analysis"
+        ]
+        if shown:
+            click.echo(f"       shows {', '.join(shown)}")
+    click.echo(f"  a step passes after {forecast.requests_for_pass} requests or more")
+
+
+def print_account(account: Account) -> None:
+    """Print `why`."""
+    click.secho(
+        f"{account.service}: {account.kind} {account.live or 'nothing'} -> {account.candidate}:"
+        f" {account.outcome or 'on its way'} after {account.seconds:.1f} s",
+        bold=True,
+    )
+    for each in account.decisions:
+        click.echo(
+            f"  {each.at:7.1f} s  {each.before} -> {each.after}  ({each.weight} %)  {each.rule}"
+        )
+        for line in each.reason.splitlines():
+            click.echo(f"             {line}")
+
+
+def _version(slot: SlotLine | None) -> str:
+    return f"{slot.version} ({slot.slot})" if slot else "-"
+
+
+def _standby(line: ServiceLine) -> str:
+    if line.standby is None:
+        return "-"
+    return f"{line.standby.version} ({line.standby.slot}, standby)"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"

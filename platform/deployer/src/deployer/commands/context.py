@@ -1,0 +1,73 @@
+"""What every command works with: the checkout, one environment, its target and its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deployer.driver import Clock, SystemClock
+from deployer.environment import Environment, load_environment
+from deployer.ledger import Ledger
+from deployer.ledger.file import FileLedger
+from deployer.model import ServiceName
+from deployer.workspace import Workspace
+
+if TYPE_CHECKING:
+    from deployer.targets.local import LocalTarget
+
+Say = Callable[[str], None]
+
+
+def _silent(_text: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One environment of one checkout. `state` is where everything of it lies on this machine."""
+
+    workspace: Workspace
+    environment: Environment
+    state: Path
+    say: Say = _silent
+    clock: Clock = field(default_factory=SystemClock)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of every rollout."""
+        return FileLedger(self.state / "ledger.sqlite")
+
+    @cached_property
+    def target(self) -> LocalTarget:
+        """Where the releases run."""
+        from deployer.targets.local import Builds, LocalTarget  # noqa: PLC0415  # late: PostgreSQL, YAML
+
+        return LocalTarget(
+            self.state,
+            self.environment,
+            builds=Builds(self.workspace.root / ".deployer" / "releases"),
+            internal=lambda service: self.workspace.declaration(service).internal,
+        )
+
+    @property
+    def installed(self) -> tuple[ServiceName, ...]:
+        """The services that have ever been brought up here."""
+        return self.target.records.services()
+
+
+def open_context(
+    folder: Path, name: str, *, state: Path | None = None, say: Say = _silent
+) -> Context:
+    """Open an environment of the checkout around a folder.
+
+    Raises InputError when there is no checkout or the environment's file is missing or broken.
+    """
+    workspace = Workspace.around(folder)
+    environment = load_environment(workspace.environments, name)
+    return Context(workspace, environment, state or workspace.root / ".deployer" / name, say=say)
+
+
+Configuration = Mapping[str, str]

@@ -1,0 +1,33 @@
+"""The rollout engine: pure, so that it runs the same on any target and on a virtual clock."""
+
+from deployer.engine.machine import advance as advance
+from deployer.engine.machine import begin_rollout as begin_rollout
+from deployer.engine.machine import pending as pending
+from deployer.engine.machine import replay as replay
+from deployer.engine.plan import Check as Check
+from deployer.engine.plan import Plan as Plan
+from deployer.engine.plan import PlanError as PlanError
+from deployer.engine.plan import Step as Step
+from deployer.engine.plan import canary as canary
+from deployer.engine.plan import switch as switch
+from deployer.engine.rollout import TERMINAL as TERMINAL
+from deployer.engine.rollout import WAY_BACK as WAY_BACK
+from deployer.engine.rollout import AbortRequested as AbortRequested
+from deployer.engine.rollout import Action as Action
+from deployer.engine.rollout import Done as Done
+from deployer.engine.rollout import Event as Event
+from deployer.engine.rollout import Failed as Failed
+from deployer.engine.rollout import Kind as Kind
+from deployer.engine.rollout import Looked as Looked
+from deployer.engine.rollout import Migrate as Migrate
+from deployer.engine.rollout import Order as Order
+from deployer.engine.rollout import Phase as Phase
+from deployer.engine.rollout import Promote as Promote
+from deployer.engine.rollout import PromoteRequested as PromoteRequested
+from deployer.engine.rollout import Resumed as Resumed
+from deployer.engine.rollout import Retire as Retire
+from deployer.engine.rollout import Rollout as Rollout
+from deployer.engine.rollout import Shift as Shift
+from deployer.engine.rollout import Smoke as Smoke
+from deployer.engine.rollout import Start as Start
+from deployer.engine.rollout import TakeLook as TakeLook

@@ -1,0 +1,148 @@
+"""An environment: a target plus a policy, read from `environments/<name>.toml`.
+
+Unknown keys, missing files and values out of range are refused with the file, the line, the key and
+what would be right, before anything is changed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deployer.errors import InputError
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Seconds = Annotated[float, Field(ge=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RolloutPolicy(_Section):
+    """How traffic moves. Times in seconds, weights in percent."""
+
+    strategy: Literal["canary"] = "canary"
+    weights: tuple[int, ...] = (10, 25, 50, 100)
+    hold_seconds: Seconds = 900
+    look_seconds: Annotated[float, Field(gt=0)] = 1
+    patience_seconds: Seconds = 3600
+    standby_seconds: Seconds = 1800
+    instances: Annotated[int, Field(ge=1)] = 1
+
+
+class LimitsPolicy(_Section):
+    """What rolls a release back. The defaults are the mission's."""
+
+    health_failures: Annotated[int, Field(ge=1)] = 3
+    error_share: Share = 0.05
+    slow_share: Share = 0.05
+    # The router's histogram has a bucket at exactly 1 s: nothing else could be counted.
+    slow_seconds: Annotated[float, Field(ge=1.0, le=1.0)] = 1.0
+    resource_share: Share = 0.90
+
+
+class InstancePolicy(_Section):
+    """What an instance gets: threads, memory and CPU, and how long it may take."""
+
+    threads: Annotated[int, Field(ge=1)] = 8
+    memory_limit_mb: Annotated[int, Field(ge=32)] = 256
+    cpu_limit: Annotated[float, Field(gt=0)] = 1.0
+    drain_seconds: Seconds = 30
+    ready_seconds: Seconds = 60
+    faults_allowed: bool = False
+
+
+class Ports(_Section):
+    """The router's listeners on this machine."""
+
+    public: Port = 8080
+    internal: Port = 8081
+    admin: Port = 8082
+
+
+class Environment(_Section):
+    """All of one environment. `name` is the file's."""
+
+    name: str
+    target: Literal["local"]
+    rollout: RolloutPolicy = RolloutPolicy()
+    limits: LimitsPolicy = LimitsPolicy()
+    instance: InstancePolicy = InstancePolicy()
+    ports: Ports = Ports()
+
+
+def load_environment(folder: Path, name: str) -> Environment:
+    """Read `<folder>/<name>.toml`.
+
+    Raises InputError: `environment-missing` names those there are, `environment-broken` the file,
+    line and key.
+    """
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        raise _missing(folder, name)
+    text = path.read_text()
+    try:
+        return Environment(name=name, **tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise _broken(path, str(error), hint="mend the TOML at that place") from error
+    except ValidationError as error:
+        raise _invalid(path, text, error) from error
+    except TypeError as error:
+        raise _broken(path, "`name` is the file's name, not a key", hint="take it out") from error
+
+
+def _missing(folder: Path, name: str) -> InputError:
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    return InputError(
+        "environment-missing",
+        f"there is no environment {name!r}: {folder.name}/ has {', '.join(known) or 'none'}",
+        hint=f"use --env {near[0] if near else (known or ['local'])[0]}",
+    )
+
+
+def _broken(path: Path, why: str, *, hint: str) -> InputError:
+    return InputError("environment-broken", f"{path.parent.name}/{path.name}: {why}", hint=hint)
+
+
+def _invalid(path: Path, text: str, error: ValidationError) -> InputError:
+    first = error.errors()[0]
+    keys = tuple(str(part) for part in first["loc"] if not isinstance(part, int))
+    line = _line_of(text, keys)
+    where = f"line {line}, key {'.'.join(keys)}" if line else f"key {'.'.join(keys)}"
+    if first["type"] == "extra_forbidden":
+        known = _fields(keys[:-1])
+        near = difflib.get_close_matches(keys[-1], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return _broken(path, f"{where}: unknown key", hint=hint)
+    given = "" if first["type"] == "missing" else f" (it is {first['input']!r})"
+    return _broken(path, f"{where}: {first['msg']}{given}", hint="set it in that file")
+
+
+def _fields(section: tuple[str, ...]) -> list[str]:
+    model: type[BaseModel] = Environment
+    for key in section:
+        annotation = model.model_fields[key].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return sorted(model.model_fields)
+
+
+def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
+    section: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[([^\]]+)\]", line):
+            section = tuple(part.strip() for part in header[1].split("."))
+            if section == keys:
+                return number
+        elif (key := re.match(r"\s*([\w-]+)\s*=", line)) and (*section, key[1]) == keys:
+            return number
+    return None

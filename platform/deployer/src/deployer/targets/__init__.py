@@ -1,0 +1,8 @@
+"""Where releases run: processes of this machine, or a cluster."""
+
+from deployer.targets.protocol import InstanceStatus as InstanceStatus
+from deployer.targets.protocol import Interrupted as Interrupted
+from deployer.targets.protocol import InterruptedWait as InterruptedWait
+from deployer.targets.protocol import Situation as Situation
+from deployer.targets.protocol import SlotStatus as SlotStatus
+from deployer.targets.protocol import Target as Target

@@ -1,0 +1,6 @@
+"""The target `local`: processes of this machine behind Traefik, with embedded PostgreSQL."""
+
+from deployer.targets.local.builds import Builds as Builds
+from deployer.targets.local.builds import scratch_tree as scratch_tree
+from deployer.targets.local.target import LocalTarget as LocalTarget
+from deployer.targets.local.target import Safeguards as Safeguards

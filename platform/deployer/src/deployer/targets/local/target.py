@@ -1,0 +1,352 @@
+"""The target `local`: releases as processes of this machine, in two slots behind Traefik.
+
+An instance is `python -m platform_kit.serve NAME` from the release's own virtual environment, on
+ports that were free when it started. Nothing watches it afterwards but `up`, which puts right
+whatever the records say should run and doesn't.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+import urllib3
+
+from deployer import runner
+from deployer.environment import Environment
+from deployer.errors import OperationError
+from deployer.model import Fence, Release, ServiceName, Slot
+from deployer.targets.local import ports, processes
+from deployer.targets.local.builds import Builds
+from deployer.targets.local.postgres import Postgres
+from deployer.targets.local.record import Instance, RecordStore, ServiceRecord, SlotRecord
+from deployer.targets.local.router import Router
+from deployer.targets.protocol import (
+    InstanceStatus,
+    Interrupted,
+    InterruptedWait,
+    Situation,
+    SlotStatus,
+)
+
+# Between the last traffic and the TERM: what the router took in before it switched has arrived.
+SETTLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguards:
+    """The parts that make a switch lossless. Only a negative control turns them off."""
+
+    barrier: bool = True
+    drain: bool = True
+
+
+class LocalTarget:
+    """One environment on this machine, under one state folder."""
+
+    def __init__(
+        self,
+        state: Path,
+        environment: Environment,
+        *,
+        builds: Builds,
+        internal: Callable[[ServiceName], tuple[str, ...]],
+        safeguards: Safeguards = Safeguards(),
+    ) -> None:
+        state.mkdir(parents=True, exist_ok=True)
+        self.state = state
+        self.records = RecordStore(state / "services")
+        self.router = Router(state, environment.ports)
+        self.postgres = Postgres(state)
+        self.builds = builds
+        self._policy = environment.instance
+        self._internal = internal
+        self._safeguards = safeguards
+        self._http = urllib3.PoolManager(
+            maxsize=4, retries=False, timeout=urllib3.Timeout(connect=0.5, read=2.0)
+        )
+
+    def migrate(self, release: Release, *, phase: str) -> None:
+        """Run the release's own migrations of a phase; raise OperationError `migration-failed`."""
+        program = (self.builds.python(release), "-m", "platform_kit.migrations")
+        done = runner.run(
+            (*program, release.service, "--phase", phase),
+            environment={**processes.UNWANTED, **self._service_environment(release.service)},
+            cwd=self.state,
+        )
+        if done.code != 0:
+            raise OperationError(
+                "migration-failed",
+                f"the {phase} migrations of {release.name} failed; the live release is untouched",
+                hint=f"mend migrations/{release.service} and call again",
+                details=done.tail,
+            )
+
+    def start(
+        self,
+        slot: Slot,
+        release: Release,
+        instances: int,
+        *,
+        fence: Fence,
+        interrupted: Interrupted,
+    ) -> None:
+        """Have that many ready instances of the release in the slot, and nothing else in it.
+
+        Raises OperationError `never-ready` with the instance's last log lines.
+        """
+        held = self.records.read(release.service).slot(slot)
+        if held is not None and not _same(held.release, release):
+            self.retire(release.service, slot, fence=fence)
+        self._forget_dead(release, slot, instances, fence=fence)
+        self._stop_strays(release.service, slot)
+        while len(self._instances(release.service, slot)) < instances:
+            self._start_one(release, slot, fence=fence)
+        for instance in self._instances(release.service, slot):
+            self._wait_ready(release, slot, instance, interrupted)
+        # Whether the other slot answers is not asked: after a crash it is started next.
+        self._publish(release.service, answering=(slot,))
+
+    def smoke(self, slot: Slot, release: Release) -> None:
+        """See at every instance's own address that it answers, and as this release."""
+        instances = self._instances(release.service, slot)
+        if not instances:
+            raise OperationError(
+                "smoke-failed",
+                f"{release.service} has no instance in the slot {slot} that could answer",
+                hint="deployer up",
+            )
+        for instance in instances:
+            url = f"http://{ports.LOOPBACK}:{instance.port}/api"
+            try:
+                answer = json.loads(self._http.request("GET", url).data)
+            except (urllib3.exceptions.HTTPError, ValueError) as error:
+                answer = {"error": str(error)}
+            expected = {"service": release.service, "version": release.version, "slot": str(slot)}
+            if answer != expected:
+                raise OperationError(
+                    "smoke-failed",
+                    f"{release.name} ({slot}) answers {answer} at {url}, not as itself",
+                    hint=f"read {self._log(release, slot)}",
+                    details=processes.log_tail(self._log(release, slot)),
+                )
+
+    def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
+        """Give the slot `weight` percent and the other the rest; return when the router does it."""
+
+        def reweigh(record: ServiceRecord) -> ServiceRecord:
+            for each, content in record.slots:
+                share = weight if each is slot else 100 - weight
+                record = record.with_slot(each, replace(content, weight=share))
+            return record
+
+        self.records.update(service, reweigh, fence=fence)
+        self._publish(service)
+
+    def promote(
+        self, service: ServiceName, slot: Slot, *, standby_until: float | None, fence: Fence
+    ) -> None:
+        """Record the slot as the live one; the other is kept until `standby_until`."""
+        self.records.update(
+            service,
+            lambda record: replace(record, live=slot, standby_until=standby_until),
+            fence=fence,
+        )
+
+    def retire(self, service: ServiceName, slot: Slot, *, fence: Fence) -> None:
+        """Drain and stop whatever is in the slot, and forget it."""
+        held = self.records.read(service).slot(slot)
+        if not self._safeguards.drain:  # as a plain stop would: at once, whoever still calls
+            running = processes.ours(self.state, prefix=f"{service}-{slot}-")
+            processes.stop([process for _, process in running], grace_seconds=0)
+        # Out of the router first, while the processes still answer.
+        self.records.update(service, lambda record: record.with_slot(slot, None), fence=fence)
+        self._publish(service)
+        if held is not None and held.instances and self._safeguards.drain:
+            time.sleep(SETTLE_SECONDS)
+        self._stop_strays(service, slot)
+
+    def situation(self, service: ServiceName) -> Situation:
+        """Look at the service."""
+        record = self.records.read(service)
+        slots = tuple(self._slot_status(slot, content) for slot, content in record.slots)
+        return Situation(service, record.live, slots, record.standby_until)
+
+    def heal(self, service: ServiceName) -> None:
+        """Start again what the record says should run and doesn't: after a crash or a reboot."""
+        record = self.records.read(service)
+        # The live slot first: a candidate that does not come up must not keep it down.
+        for slot, content in sorted(record.slots, key=lambda held: held[0] is not record.live):
+            self.start(
+                slot,
+                content.release,
+                content.wanted,
+                fence=record.fence,
+                interrupted=lambda: False,
+            )
+
+    def processes(self) -> tuple[tuple[str, psutil.Process], ...]:
+        """Return every process of this environment with its name, the database's too."""
+        found = list(processes.ours(self.state))
+        known = {process.pid for _, process in found}
+        pid = self.postgres.pid()
+        if pid is not None and psutil.pid_exists(pid) and pid not in known:
+            server = psutil.Process(pid)
+            found += [("postgres", each) for each in (server, *server.children(recursive=True))]
+        return tuple(found)
+
+    def down(self) -> None:
+        """Stop every process of this environment; the records and the data stay."""
+        for prefix in (*(f"{service}-" for service in self.records.services()), ""):
+            found = [process for _, process in processes.ours(self.state, prefix=prefix)]
+            processes.stop(found, grace_seconds=self._policy.drain_seconds)
+        self.postgres.down()
+
+    # Instances
+
+    def _instances(self, service: ServiceName, slot: Slot) -> tuple[Instance, ...]:
+        held = self.records.read(service).slot(slot)
+        return held.instances if held else ()
+
+    def _forget_dead(self, release: Release, slot: Slot, wanted: int, *, fence: Fence) -> None:
+        def keep_living(record: ServiceRecord) -> ServiceRecord:
+            held = record.slot(slot) or SlotRecord(release, wanted)
+            living = tuple(i for i in held.instances if processes.alive(i.pid, i.started))
+            return record.with_slot(slot, replace(held, wanted=wanted, instances=living))
+
+        self.records.update(release.service, keep_living, fence=fence)
+
+    def _start_one(self, release: Release, slot: Slot, *, fence: Fence) -> None:
+        name = f"{release.service}-{slot}-{secrets.token_hex(4)}"
+        if not self.builds.python(release).exists():
+            raise OperationError(
+                "build-missing",
+                f"the build of {release.name} is gone from .deployer/releases",
+                hint=f"build it again: deployer rollout {release.name} --allow-older",
+            )
+        port, admin_port = ports.free_ports(2)
+        pid, started = processes.start(
+            (self.builds.python(release), "-m", "platform_kit.serve", release.service),
+            name=name,
+            state=self.state,
+            environment=self._instance_environment(release, slot, port, admin_port),
+            log=self._log(release, slot),
+        )
+        instance = Instance(name, pid, started, port, admin_port)
+
+        def add(record: ServiceRecord) -> ServiceRecord:
+            held = record.slot(slot) or SlotRecord(release, 1)
+            return record.with_slot(slot, replace(held, instances=(*held.instances, instance)))
+
+        self.records.update(release.service, add, fence=fence)
+
+    def _wait_ready(
+        self, release: Release, slot: Slot, instance: Instance, interrupted: Interrupted
+    ) -> None:
+        deadline = time.monotonic() + self._policy.ready_seconds
+        while not self._ready(instance):
+            dead = not processes.alive(instance.pid, instance.started)
+            if dead or time.monotonic() > deadline:
+                how = "ended" if dead else f"is not ready after {self._policy.ready_seconds:g} s"
+                log = self._log(release, slot)
+                raise OperationError(
+                    "never-ready",
+                    f"{release.name} ({slot}) {how}",
+                    hint=f"read {log}",
+                    details=processes.log_tail(log),
+                )
+            if interrupted():
+                raise InterruptedWait
+            time.sleep(0.05)
+
+    def _ready(self, instance: Instance) -> bool:
+        try:
+            url = f"http://{ports.LOOPBACK}:{instance.admin_port}/ready"
+            return self._http.request("GET", url).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def _stop_strays(self, service: ServiceName, slot: Slot) -> None:
+        """Stop the processes of a slot that its record does not know."""
+        known = {instance.id for instance in self._instances(service, slot)}
+        found = [
+            (name, process)
+            for name, process in processes.ours(self.state, prefix=f"{service}-{slot}-")
+            if name not in known
+        ]
+        # The TERM goes to the gunicorn master: it drains the worker, which must not get one too.
+        processes.stop(_masters(found), grace_seconds=self._policy.drain_seconds)
+        processes.stop([process for _, process in found], grace_seconds=0)
+
+    def _slot_status(self, slot: Slot, content: SlotRecord) -> SlotStatus:
+        instances = tuple(
+            InstanceStatus(each.id, each.pid, each.port, each.admin_port, ready=self._ready(each))
+            for each in content.instances
+        )
+        return SlotStatus(slot, content.release, content.weight, content.wanted, instances)
+
+    # Surroundings
+
+    def _publish(self, service: ServiceName, *, answering: tuple[Slot, ...] = tuple(Slot)) -> None:
+        """Give the router what the record says, and wait until it serves so."""
+        with self.records.locked(service):
+            record = self.records.read(service)
+            self.router.write(record, internal=self._internal(service))
+        if self._safeguards.barrier:
+            self.router.confirm(record, answering=answering)
+
+    def _service_environment(self, service: ServiceName) -> dict[str, str]:
+        prefix = service.upper().replace("-", "_")
+        return {
+            f"{prefix}_DATABASE_URL": self.postgres.url(service),
+            f"{prefix}_ROUTER_URL": self.router.internal_url,
+        }
+
+    def _instance_environment(
+        self, release: Release, slot: Slot, port: int, admin_port: int
+    ) -> dict[str, str]:
+        policy = self._policy
+        return {
+            **self._service_environment(release.service),
+            "PLATFORM_VERSION": release.version,
+            "PLATFORM_SLOT": str(slot),
+            "PLATFORM_HOST": ports.LOOPBACK,
+            "PLATFORM_PORT": str(port),
+            "PLATFORM_ADMIN_PORT": str(admin_port),
+            "PLATFORM_THREADS": str(policy.threads),
+            "PLATFORM_MEMORY_LIMIT_MB": str(policy.memory_limit_mb),
+            "PLATFORM_CPU_LIMIT": str(policy.cpu_limit),
+            "PLATFORM_DRAIN_SECONDS": str(policy.drain_seconds),
+            "PLATFORM_FAULTS_ALLOWED": str(policy.faults_allowed).lower(),
+            # glibc keeps an arena a thread otherwise: 64 MB of address space each, never returned.
+            "MALLOC_ARENA_MAX": "2",
+            # And it keeps freed blocks of up to 32 MB for the next time, a password hash's 19 MB
+            # among them, unless the size from which blocks go back at once is fixed.
+            "MALLOC_MMAP_THRESHOLD_": "1048576",
+            **dict(release.configuration),
+        }
+
+    def _log(self, release: Release, slot: Slot) -> Path:
+        return self.state / "logs" / f"{release.service}-{slot}-{release.version}.log"
+
+
+def _same(one: Release, other: Release) -> bool:
+    return one.version == other.version and one.same_content(other)
+
+
+def _masters(found: Iterable[tuple[str, psutil.Process]]) -> list[psutil.Process]:
+    everyone = list(found)
+    pids = {process.pid for _, process in everyone}
+    masters = []
+    for _, process in everyone:
+        try:
+            if process.ppid() not in pids:
+                masters.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return masters

@@ -1,0 +1,110 @@
+"""What the driver asks of a place where releases run.
+
+Every method that changes something carries the lease's fence and refuses a number lower than the
+highest it has seen (StaleFenceError), and may be called twice with the same result. A failure is an
+OperationError with the cause and, where there is one, the tail of a log. `interrupted` is polled
+while something is waited for; when it says yes the method raises `InterruptedWait`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployer.model import Fence, Release, ServiceName, Slot
+
+
+class InterruptedWait(Exception):  # noqa: N818  # not an error: somebody asked for something else
+    """The wait was given up because a request for the rollout came in."""
+
+
+Interrupted = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceStatus:
+    """One running instance: where it listens, and whether it says that it is ready."""
+
+    id: str
+    pid: int
+    port: int
+    admin_port: int
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SlotStatus:
+    """What a slot holds, and its share of the traffic in percent."""
+
+    slot: Slot
+    release: Release
+    weight: int
+    wanted: int
+    instances: tuple[InstanceStatus, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether as many instances are ready as are wanted, and at least one."""
+        return 0 < self.wanted <= sum(instance.ready for instance in self.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A service as it is right now. `standby_until` is when the other slot may be emptied."""
+
+    service: ServiceName
+    live: Slot | None
+    slots: tuple[SlotStatus, ...]
+    standby_until: float | None
+
+    @property
+    def serving(self) -> SlotStatus | None:
+        """What the live slot holds, or None before the first deployment."""
+        return self.of(self.live)
+
+    def of(self, slot: Slot | None) -> SlotStatus | None:
+        """Return what a slot holds, or None when it is empty."""
+        return next((status for status in self.slots if status.slot is slot), None)
+
+
+class Target(Protocol):
+    """A place where the releases of services run in two slots behind a router."""
+
+    def migrate(self, release: Release, *, phase: str) -> None:
+        """Bring the service's schema forward by one phase's revisions."""
+        ...
+
+    def start(
+        self,
+        slot: Slot,
+        release: Release,
+        instances: int,
+        *,
+        fence: Fence,
+        interrupted: Interrupted,
+    ) -> None:
+        """Have that many ready instances of the release in the slot, and nothing else in it."""
+        ...
+
+    def smoke(self, slot: Slot, release: Release) -> None:
+        """See at every instance's own address that it answers, and as this release."""
+        ...
+
+    def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
+        """Give the slot `weight` percent and the other the rest; return when the router does it."""
+        ...
+
+    def promote(
+        self, service: ServiceName, slot: Slot, *, standby_until: float | None, fence: Fence
+    ) -> None:
+        """Record the slot as the live one; the other is kept until `standby_until`."""
+        ...
+
+    def retire(self, service: ServiceName, slot: Slot, *, fence: Fence) -> None:
+        """Drain and stop whatever is in the slot, and forget it."""
+        ...
+
+    def situation(self, service: ServiceName) -> Situation:
+        """Look at the service."""
+        ...

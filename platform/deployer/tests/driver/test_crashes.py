@@ -1,0 +1,158 @@
+"""A driver that dies anywhere: whoever replays its ledger brings the same rollout to the same end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from driver.scripted import PLAN, World
+from engine.orders import PRODUCT, order
+
+from deployer.engine import Kind, Order, switch
+from deployer.ledger import Request
+from deployer.model import Slot
+
+WRITES = ("append", "finish")
+ACTIONS = ("migrate", "start", "smoke", "shift", "promote", "retire")
+
+
+class Killed(BaseException):
+    """Like SIGKILL: nothing that handles errors handles this."""
+
+
+class Fate:
+    """Counts the moments before and after each write and action, and kills at one of them."""
+
+    def __init__(self, moment: int | None = None) -> None:
+        self.moment = moment
+        self.passed = 0
+
+    def watch(self, thing: object, names: tuple[str, ...]) -> None:
+        for name in names:
+            setattr(thing, name, self._around(getattr(thing, name)))
+
+    def _around(self, call: Callable[..., None]) -> Callable[..., None]:
+        def watched(*arguments: object, **more: object) -> None:
+            self._pass()
+            call(*arguments, **more)
+            self._pass()
+
+        return watched
+
+    def _pass(self) -> None:
+        self.passed += 1
+        if self.passed == self.moment:
+            raise Killed
+
+
+Make = Callable[[World], Order]
+
+
+def promotion(world: World) -> Order:
+    return order(plan=PLAN)
+
+
+def promotion_without_standby(world: World) -> Order:
+    return order(plan=PLAN, standby_seconds=0.0)
+
+
+def caught_release(world: World) -> Order:
+    world.observer.failed = 60
+    return order(plan=PLAN)
+
+
+def rollback(world: World) -> Order:
+    return order(kind=Kind.ROLLBACK, plan=switch(instances=2), standby_seconds=0.0)
+
+
+def aborted(world: World) -> Order:
+    """Somebody aborts in the middle of the first step."""
+
+    def ask() -> None:
+        (header,) = world.ledger.history(PRODUCT)
+        world.ledger.request(header.id, Request(world.clock.now(), "abort", "ann", "stop"))
+
+    world.clock.alarms = [(1000.35, ask)]
+    return order(plan=PLAN)
+
+
+def live_through(folder: Path, make: Make, *moments: int) -> tuple[int, tuple[object, ...]]:
+    """Run a rollout through deaths at these moments; return the moments and how all ended."""
+    folder.mkdir()
+    world = World(folder)
+    wanted = make(world)
+    methods = {name: getattr(world.ledger, name) for name in WRITES}
+    actions = {name: getattr(world.target, name) for name in ACTIONS}
+    passed = 0
+    for life, moment in enumerate([*moments, None]):
+        fate = Fate(moment)
+        vars(world.ledger).update(methods)
+        vars(world.target).update(actions)
+        fate.watch(world.ledger, WRITES)
+        fate.watch(world.target, ACTIONS)
+        try:
+            state = world.run(wanted) if life == 0 else world.go_on()
+        except Killed:
+            continue
+        finally:
+            passed += fate.passed
+        break
+    header = world.ledger.history(PRODUCT)[0]
+    return passed, (state.phase, header.outcome, state.cause, *world.target.end)
+
+
+@pytest.mark.parametrize(
+    ("make", "outcome"),
+    [
+        (promotion, "promoted"),
+        (promotion_without_standby, "promoted"),
+        (caught_release, "rolled-back"),
+        (aborted, "rolled-back"),
+        (rollback, "promoted"),
+    ],
+)
+def test_a_death_at_any_moment_changes_nothing_of_the_end(tmp_path: Path, make: Make, outcome: str):
+    """Before and after each write and each action: the same release serves, with the same cause."""
+    moments, end = live_through(tmp_path / "calm", make)
+    assert end[1] == outcome
+    assert moments > 20
+
+    for moment in range(1, moments + 1):
+        _, after = live_through(tmp_path / str(moment), make, moment)
+        assert _without_counts(after) == _without_counts(end), f"died at moment {moment}"
+
+
+@pytest.mark.parametrize("make", [promotion, caught_release, aborted])
+def test_deaths_of_those_who_take_over_change_nothing_either(tmp_path: Path, make: Make):
+    """One death after the other: each life gets a little further."""
+    _, end = live_through(tmp_path / "calm", make)
+
+    for step in (3, 4, 7):
+        _, after = live_through(tmp_path / f"every {step}", make, *[step] * 30)
+        assert _without_counts(after) == _without_counts(end)
+
+
+def test_an_action_that_is_not_idempotent_is_noticed(tmp_path: Path):
+    """The control of this campaign: a promotion that, done twice, undoes itself."""
+
+    def toggling(world: World) -> Order:
+        def promote(_service: object, slot: Slot, **_more: object) -> None:
+            world.target.live = slot.other if world.target.live is slot else slot
+
+        world.target.promote = promote  # type: ignore[method-assign]
+        return order(plan=PLAN)
+
+    moments, end = live_through(tmp_path / "calm", toggling)
+    ends = [
+        live_through(tmp_path / str(moment), toggling, moment)[1]
+        for moment in range(1, moments + 1)
+    ]
+
+    assert any(_without_counts(after) != _without_counts(end) for after in ends)
+
+
+def _without_counts(end: tuple[object, ...]) -> tuple[object, ...]:
+    """Leave out how many requests were seen until the verdict: each life takes its own looks."""
+    phase, outcome, cause, *rest = end
+    return phase, outcome, str(cause).split(maxsplit=1)[0], *rest

@@ -1,0 +1,287 @@
+"""The scraping source against real small servers: what it counts, and what it says of the dead."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from deployer.metrics import BucketMissingError, Counts, Instance, Scrape
+from deployer.model import ServiceName, Slot
+
+
+class Pages:
+    """A server of pages that a test may change: path -> (status, body)."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, tuple[int, str]] = {}
+        pages = self.pages
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, body = pages.get(self.path, (404, ""))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *_: object) -> None:
+                """Be quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        """Free the port."""
+        self.server.shutdown()
+        self.server.server_close()
+
+    def route(self, *, blue: tuple[int, int, int, int], green: tuple[int, int, int, int]) -> None:
+        """Write the router's page: requests, failed, slow, refused of each slot."""
+        lines = []
+        for slot, (requests, failed, slow, refused) in (("blue", blue), ("green", green)):
+            codes = (("200", requests - failed - refused), ("500", failed), ("404", refused))
+            service = f'service="product-{slot}@file"'
+            lines += [
+                f'traefik_service_requests_total{{code="{code}",{service}}} {count}'
+                for code, count in codes
+            ]
+            seconds = "traefik_service_request_duration_seconds"
+            lines.append(f'{seconds}_bucket{{code="200",{service},le="1"}} {requests - slow}')
+            lines.append(f'{seconds}_count{{code="200",{service}}} {requests}')
+        self.pages["/metrics"] = (200, "\n".join(lines))
+
+    def tell(
+        self,
+        name: str,
+        *,
+        healthy: bool = True,
+        memory: float = 0.1,
+        cpu: float = 0.1,
+        slow: int = 0,
+    ) -> Instance:
+        """Write an instance's admin pages, and return it."""
+        labels = '{service="product",slot="green",version="1.0.0"}'
+        page = (
+            f"# TYPE process_memory_share gauge\n"
+            f"process_memory_share{labels} {memory}\nprocess_cpu_share{labels} {cpu}\n"
+            f"http_requests_in_flight{labels} 9\nhttp_requests_in_flight_slow{labels} {slow}.0\n"
+        )
+        self.pages[f"/{name}/health"] = (200 if healthy else 503, "{}")
+        self.pages[f"/{name}/metrics"] = (200, page)
+        return Instance(f"{self.url}/{name}", since=100.0)
+
+
+@pytest.fixture
+def server() -> Iterator[Pages]:
+    pages = Pages()
+    pages.route(blue=(0, 0, 0, 0), green=(0, 0, 0, 0))
+    yield pages
+    pages.close()
+
+
+def scrape(
+    server: Pages, candidate: list[Instance] | None = None, live: list[Instance] | None = None
+) -> Scrape:
+    instances = {Slot.GREEN: candidate or [], Slot.BLUE: live or []}
+    return Scrape(
+        ServiceName("product"),
+        Slot.GREEN,
+        router_url=f"{server.url}/metrics",
+        instances_of=lambda slot: instances[slot],
+        now=lambda: 1_000.0,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_reading_has_the_counts_of_both_slots(server: Pages) -> None:
+    """The candidate's and live's, since the first page that was read."""
+    server.route(blue=(1_000, 1, 2, 3), green=(50, 40, 30, 10))
+    source = scrape(server)
+    source.read()
+    server.route(blue=(1_090, 2, 4, 6), green=(60, 44, 33, 12))
+    reading = source.read()
+
+    assert (reading.at, reading.reachable) == (1_000.0, True)
+    assert reading.live == Counts(90, failed=1, slow=2, refused=3)
+    assert reading.candidate == Counts(10, failed=4, slow=3, refused=2)
+
+
+def test_what_the_slot_served_before_is_not_the_candidates(server: Pages) -> None:
+    """The failures of an earlier release in the same slot are on the first page already."""
+    server.route(blue=(0, 0, 0, 0), green=(500, 400, 0, 0))
+
+    assert scrape(server).read().candidate == Counts()
+
+
+def test_an_unreachable_router_says_so_and_loses_nothing(server: Pages) -> None:
+    """The totals stay where they were, and the next page has what came in the dark."""
+    source = scrape(server)
+    source.read()
+    page = server.pages.pop("/metrics")
+    dark = source.read()
+    server.pages["/metrics"] = page
+    server.route(blue=(0, 0, 0, 0), green=(30, 3, 0, 0))
+    light = source.read()
+
+    assert (dark.reachable, dark.candidate) == (False, Counts())
+    assert (light.reachable, light.candidate) == (True, Counts(30, failed=3))
+
+
+def test_a_router_that_is_gone_is_unreachable(server: Pages) -> None:
+    """Nobody listens: that is no exception, it is a reading."""
+    source = Scrape(
+        ServiceName("product"),
+        Slot.GREEN,
+        router_url=f"http://127.0.0.1:{free_port()}/metrics",
+        instances_of=lambda _: [],
+    )
+    reading = source.read()
+
+    assert reading.reachable is False
+    assert abs(reading.at - time.time()) < 5
+
+
+def test_a_router_that_was_unreachable_at_first_begins_when_it_answers(server: Pages) -> None:
+    """The first page is where counting begins, whenever it comes."""
+    page = server.pages.pop("/metrics")
+    source = scrape(server)
+    source.read()
+    server.pages["/metrics"] = page
+    server.route(blue=(0, 0, 0, 0), green=(500, 400, 0, 0))
+
+    assert source.read().candidate == Counts()
+
+
+def test_a_router_that_restarted_goes_on_counting(server: Pages) -> None:
+    """Its counters begin at zero; the totals do not fall."""
+    source = scrape(server)
+    server.route(blue=(0, 0, 0, 0), green=(100, 1, 0, 0))
+    source.read()
+    server.route(blue=(0, 0, 0, 0), green=(150, 2, 0, 0))
+    before = source.read()
+    server.route(blue=(0, 0, 0, 0), green=(5, 1, 0, 0))
+    after = source.read()
+
+    assert before.candidate == Counts(50, failed=1)
+    assert after.candidate == Counts(55, failed=2)
+
+
+def test_the_worst_instance_speaks_for_the_candidate(server: Pages) -> None:
+    """Memory and CPU are the highest of all instances; live's do not count."""
+    a = server.tell("a", memory=0.2, cpu=0.9)
+    b = server.tell("b", memory=0.7, cpu=0.1)
+    live = server.tell("live", memory=0.99, cpu=0.99)
+    reading = scrape(server, [a, b], [live]).read()
+
+    assert (reading.memory_share, reading.cpu_share) == (0.7, 0.9)
+    assert reading.candidate_healthy is True
+
+
+def test_one_unhealthy_instance_makes_the_candidate_unhealthy(server: Pages) -> None:
+    """A 503 from /health, while its metrics still answer."""
+    instances = [server.tell("a"), server.tell("b", healthy=False, memory=0.4)]
+    reading = scrape(server, instances).read()
+
+    assert (reading.candidate_healthy, reading.memory_share) == (False, 0.4)
+
+
+def test_an_unhealthy_live_instance_does_not_make_the_candidate_unhealthy(server: Pages) -> None:
+    """Only the candidate's health counts."""
+    reading = scrape(server, [server.tell("a")], [server.tell("b", healthy=False)]).read()
+
+    assert reading.candidate_healthy is True
+
+
+def test_a_dead_instance_is_unhealthy(server: Pages) -> None:
+    """Its port is closed: nothing is known of its memory."""
+    gone = Instance(f"http://127.0.0.1:{free_port()}", since=0.0)
+    reading = scrape(server, [gone]).read()
+
+    assert (reading.candidate_healthy, reading.memory_share) == (False, None)
+    assert reading.reachable is True
+
+
+def test_hung_instances_are_unhealthy_within_two_seconds(server: Pages) -> None:
+    """Three that accept and never answer cost one second, not six."""
+    with socket.socket() as hung:
+        hung.bind(("127.0.0.1", 0))
+        hung.listen(16)
+        instance = Instance(f"http://127.0.0.1:{hung.getsockname()[1]}", since=0.0)
+        began = time.monotonic()
+        reading = scrape(server, [instance] * 3).read()
+
+    assert reading.candidate_healthy is False
+    assert time.monotonic() - began < 2
+
+
+def test_no_instances_are_neither_healthy_nor_unhealthy(server: Pages) -> None:
+    """Nothing was seen, so nothing is said."""
+    reading = scrape(server).read()
+
+    assert (reading.candidate_healthy, reading.instances_since) == (None, None)
+
+
+def test_the_youngest_instance_tells_the_age(server: Pages) -> None:
+    """Warm-up is over when it is over for all."""
+    old, young = server.tell("a"), Instance(server.tell("b").admin_url, since=170.0)
+
+    assert scrape(server, [old, young]).read().instances_since == 170.0
+
+
+def test_a_slow_request_in_flight_counts_once(server: Pages) -> None:
+    """It is slow before it is finished, and no second time when the router has it."""
+    candidate = [server.tell("a", slow=0)]
+    source = scrape(server, candidate)
+    readings = [source.read()]
+    server.tell("a", slow=1)  # in flight for longer than 1 s
+    readings.append(source.read())
+    server.tell("a", slow=0)  # gone from the instance, not yet on the router's page
+    readings.append(source.read())
+    server.route(blue=(0, 0, 0, 0), green=(1, 0, 1, 0))
+    readings.append(source.read())
+
+    assert [(r.candidate.requests, r.candidate.slow) for r in readings] == [
+        (0, 0),
+        (1, 1),
+        (1, 1),
+        (1, 1),
+    ]
+
+
+def test_slow_requests_in_flight_count_on_live_too(server: Pages) -> None:
+    """Or the candidate would look slower than a live slot that is just as slow."""
+    source = scrape(server, [server.tell("a", slow=2)], [server.tell("b", slow=3)])
+    reading = source.read()
+
+    assert (reading.candidate.slow, reading.live.slow) == (2, 3)
+
+
+def test_an_instance_that_hangs_keeps_its_slow_requests(server: Pages) -> None:
+    """It does not tell any more what is in flight, and nothing of it is finished."""
+    source = scrape(server, [server.tell("a", slow=4)])
+    source.read()
+    server.pages.pop("/a/metrics")
+    server.route(blue=(0, 0, 0, 0), green=(10, 0, 0, 0))
+
+    assert source.read().candidate == Counts(14, slow=4)
+
+
+def test_a_router_without_the_bucket_is_a_mistake_to_mend(server: Pages) -> None:
+    """It is not taken for an outage that may pass."""
+    service = 'service="product-green@file"'
+    page = f"traefik_service_request_duration_seconds_count{{{service}}} 5"
+    server.pages["/metrics"] = (200, page)
+
+    with pytest.raises(BucketMissingError):
+        scrape(server).read()
