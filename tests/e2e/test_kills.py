@@ -1,0 +1,115 @@
+"""Anything may be killed at any time: what comes next ends in the same place, and no order is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from e2e.shop import NEW, PRODUCT, Shop
+
+from deployer.commands.context import Context
+from deployer.commands.demo.story import Call, Customer
+from deployer.commands.demo.traffic import Traffic
+from deployer.commands.orders import unfinished
+from deployer.commands.rollout import rollback
+from deployer.commands.status import status
+from deployer.commands.up import up
+from deployer.targets.local import processes
+
+pytestmark = pytest.mark.e2e
+
+DEPLOYER = Path(sys.executable).with_name("deployer")
+DEADLINE_SECONDS = 120.0  # generous: a machine of two cores that does other things beside
+
+
+def eventually(check: Callable[[], object], *, what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not check():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.1)  # a poll with a deadline
+
+
+@pytest.fixture
+def busy(customer: Customer) -> Iterator[Traffic]:
+    """Enough traffic for verdicts."""
+    browse = Call(PRODUCT, "GET", "/product/api/v1/products?limit=5")
+    traffic = Traffic(customer, [browse], per_second=150.0)
+    traffic.start()
+    yield traffic
+    traffic.stop()
+
+
+def test_a_canary_whose_deployer_was_killed_is_resumed_and_promoted(stack: Context, busy: Traffic):
+    """SIGKILL while a quarter of the traffic is on the candidate; resume; not one request lost."""
+    command = (str(DEPLOYER), "rollout", f"{PRODUCT}@{NEW}")
+    deployer = subprocess.Popen(command, cwd=stack.workspace.root, stderr=subprocess.DEVNULL)
+
+    def at_a_quarter() -> bool:
+        assert deployer.poll() is None
+        held = stack.target.records.read(PRODUCT)
+        return any(content.weight == 25 for _, content in held.slots)
+
+    try:
+        eventually(at_a_quarter, what="a quarter of the traffic")
+    finally:
+        deployer.kill()
+        deployer.wait()
+    assert unfinished(stack, PRODUCT) is not None
+    resumed = subprocess.run(
+        (str(DEPLOYER), "resume", PRODUCT),
+        cwd=stack.workspace.root,
+        check=False,
+        capture_output=True,
+    )
+
+    assert resumed.returncode == 0, resumed.stderr.decode()
+    (line,) = (line for line in status(stack) if line.service == PRODUCT)
+    assert line.live is not None
+    assert (line.live.version, line.live.weight, line.rollout) == (str(NEW), 100, None)
+    assert [answer for answer in busy.answers if not answer.ok] == []
+    rollback(stack, PRODUCT)
+    assert stack.target.situation(PRODUCT).of(stack.target.records.read(PRODUCT).live)
+
+
+def router_of(context: Context) -> psutil.Process:
+    ((_, process),) = processes.ours(context.state, prefix="router")
+    return process
+
+
+def master_of(context: Context) -> psutil.Process:
+    held = context.target.records.read(PRODUCT)
+    assert held.live is not None
+    content = held.slot(held.live)
+    assert content is not None
+    return psutil.Process(content.instances[0].pid)
+
+
+def database_of(context: Context) -> psutil.Process:
+    pid = context.target.postgres.pid()
+    assert pid is not None
+    return psutil.Process(pid)
+
+
+@pytest.mark.parametrize("victim", [router_of, master_of, database_of])
+def test_up_puts_right_whatever_was_killed_and_no_order_is_lost(
+    stack: Context, shop: Shop, victim: Callable[[Context], psutil.Process]
+):
+    """SIGKILL of the router, of a gunicorn master, of PostgreSQL; then `up`: all four ready."""
+    product = shop.stock(1000)
+    placed = [shop.order(product) for _ in range(20)]
+    assert {status_code for status_code, _ in placed} == {201}
+    killed = victim(stack)
+    killed.kill()
+    eventually(lambda: not killed.is_running() or killed.status() == "zombie", what="its end")
+    up(stack)
+
+    assert [line.service for line in status(stack) if not line.ready] == []
+    for _, order in placed:
+        assert shop.call("GET", f"/order/api/v1/orders/{order['id']}")[0] == 200
+    assert shop.left(product) == 980
+    assert shop.order(product)[0] == 201
