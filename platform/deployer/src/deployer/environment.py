@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deployer.errors import InputError
+from deployer.freeze import FreezeWindow
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -26,15 +28,42 @@ class _Section(BaseModel):
 
 
 class RolloutPolicy(_Section):
-    """How traffic moves. Times in seconds, weights in percent."""
+    """How traffic moves. Times in seconds, weights in percent.
 
-    strategy: Literal["canary"] = "canary"
+    `gates` are weights that a person lets a canary past. `monitor_seconds` is how long a release is
+    analysed after promotion. A gradual rollback lets the bad release's share fall through
+    `ease_weights`, each held for `ease_seconds`.
+    """
+
+    strategy: Literal["canary", "blue-green", "rolling"] = "canary"
     weights: tuple[int, ...] = (10, 25, 50, 100)
+    gates: tuple[int, ...] = ()
     hold_seconds: Seconds = 900
+    monitor_seconds: Seconds = 900
+    ease_weights: tuple[int, ...] = (50, 25, 10)
+    ease_seconds: Seconds = 60
     look_seconds: Annotated[float, Field(gt=0)] = 1
     patience_seconds: Seconds = 3600
     standby_seconds: Seconds = 1800
     instances: Annotated[int, Field(ge=1)] = 1
+
+
+class HookPolicy(_Section):
+    """A hook of a service's: what is called at which point, a command or a URL."""
+
+    at: Literal[
+        "before-rollout", "before-traffic", "after-step", "after-promotion", "after-rollback"
+    ]
+    command: tuple[str, ...] = ()
+    url: str = ""
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            message = "a hook has a command or a url, one of both"
+            raise ValueError(message)
+        return self
 
 
 class LimitsPolicy(_Section):
@@ -59,6 +88,12 @@ class InstancePolicy(_Section):
     faults_allowed: bool = False
 
 
+class ServicePolicy(_Section):
+    """What an environment wants otherwise of one service: the keys that are set, and no others."""
+
+    rollout: RolloutPolicy = RolloutPolicy()
+
+
 class Ports(_Section):
     """The router's listeners on this machine."""
 
@@ -68,14 +103,31 @@ class Ports(_Section):
 
 
 class Environment(_Section):
-    """All of one environment. `name` is the file's."""
+    """All of one environment. `name` is the file's.
+
+    `rollout` is for every service, `services` for single ones: both go above what a service says of
+    itself in `[tool.deployer.rollout]`.
+    """
 
     name: str
-    target: Literal["local"]
+    target: Literal["local", "kubernetes"]
     rollout: RolloutPolicy = RolloutPolicy()
+    services: dict[str, ServicePolicy] = {}
+    freeze: tuple[FreezeWindow, ...] = ()
     limits: LimitsPolicy = LimitsPolicy()
     instance: InstancePolicy = InstancePolicy()
     ports: Ports = Ports()
+
+
+def layered(*layers: Mapping[str, object]) -> RolloutPolicy:
+    """Return the policy in which each layer's keys go above those of the layers before it.
+
+    Raises pydantic's ValidationError for a value that is out of range.
+    """
+    merged: dict[str, object] = {}
+    for layer in layers:
+        merged.update(layer)
+    return RolloutPolicy.model_validate(merged)
 
 
 def load_environment(folder: Path, name: str) -> Environment:
@@ -114,7 +166,9 @@ def _broken(path: Path, why: str, *, hint: str) -> InputError:
 
 def _invalid(path: Path, text: str, error: ValidationError) -> InputError:
     first = error.errors()[0]
-    keys = tuple(str(part) for part in first["loc"] if not isinstance(part, int))
+    # Numbers are places in a list, words with a capital the kinds that a value was tried as.
+    words = [part for part in first["loc"] if isinstance(part, str) and part[:1].islower()]
+    keys = tuple(word for word in words if "-" not in word)
     line = _line_of(text, keys)
     where = f"line {line}, key {'.'.join(keys)}" if line else f"key {'.'.join(keys)}"
     if first["type"] == "extra_forbidden":

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from deployer import runner
+from deployer.environment import HookPolicy, RolloutPolicy
 from deployer.errors import InputError, OperationError
 from deployer.model import ServiceName
 from deployer.releases import Recorded, Version, parse_record
@@ -33,12 +36,17 @@ SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """`[tool.deployer]` of a service, and the version it is at."""
+    """`[tool.deployer]` of a service, and the version it is at.
+
+    `rollout` is the service's own policy: only the keys that it sets count.
+    """
 
     service: ServiceName
     version: Version
     internal: tuple[str, ...]
     needs: tuple[ServiceName, ...]
+    rollout: RolloutPolicy
+    hooks: tuple[HookPolicy, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,17 @@ class Workspace:
                 Version.parse(data["project"]["version"]),
                 tuple(settings.get("internal", ())),
                 tuple(self.service(need) for need in settings.get("needs", ())),
+                RolloutPolicy.model_validate(settings.get("rollout", {})),
+                tuple(HookPolicy.model_validate(each) for each in settings.get("hooks", ())),
             )
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise InputError(
+                "service-broken",
+                f"services/{service}/pyproject.toml: [tool.deployer] {key}: {first['msg']}",
+                hint="mend that key; the keys are those of [rollout] in environments/*.toml",
+            ) from error
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise InputError(
                 "service-broken",

@@ -1,70 +1,65 @@
-"""The engine, example by example: forward, back, and what it ignores."""
+"""The engine on its way forward, example by example, and what it ignores."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from engine.orders import CANARY, NEW, OLD, order
+from engine.orders import (
+    CANARY,
+    HOOKS,
+    NEW,
+    OLD,
+    all_of,
+    at_step,
+    failing,
+    healthy,
+    order,
+    walk,
+    walked,
+)
 
-from deployer.analysis import Counts, Look
+from deployer.analysis import Rule, VerdictKind
 from deployer.engine import (
     AbortRequested,
-    Action,
+    Call,
+    ContinueRequested,
     Done,
-    Event,
     Failed,
     Kind,
-    Looked,
     Migrate,
+    PauseRequested,
     Phase,
+    Point,
     Promote,
     PromoteRequested,
     Resumed,
     Retire,
-    Rollout,
+    Scale,
     Shift,
     Smoke,
-    Start,
-    TakeLook,
     advance,
     begin_rollout,
+    blue_green,
+    canary,
     pending,
     replay,
-    switch,
+    rolling,
 )
 from deployer.model import Slot
 
-
-def healthy(at: float, requests: int = 400) -> Looked:
-    return Looked(at, Look(at=at, candidate=Counts(requests), live=Counts(requests)))
-
-
-def failing(at: float, failed: int = 200) -> Looked:
-    return Looked(at, Look(at=at, candidate=Counts(400, failed), live=Counts(400)))
-
-
-def walk(state: Rollout, *, until: Phase, look: object = healthy) -> tuple[Rollout, list[Action]]:
-    """Let every action succeed until a phase is reached; return the actions on the way."""
-    at, done = state.changed_at, []
-    while state.phase is not until:
-        (action,) = pending(state)
-        done.append(action)
-        at += 11.0
-        event: Event = look(at) if isinstance(action, TakeLook) else Done(at, state.phase)
-        state, _ = advance(state, event)
-        assert len(done) < 200
-    return state, done
+SWITCH = blue_green(instances=2, live_instances=2)
+GATED = canary(instances=2, live_instances=2, weights=(10, 100), hold_seconds=10.0, gates=(10,))
 
 
 def test_a_healthy_canary_walks_every_weight_and_is_promoted():
     """Migrate, start, smoke, then each weight with looks, then promotion; the old slot stays."""
     state, actions = walk(begin_rollout(order()), until=Phase.PROMOTED)
 
-    assert actions[:3] == [Migrate(NEW), Start(Slot.GREEN, NEW, 2), Smoke(Slot.GREEN, NEW)]
-    assert [a.weight for a in actions if isinstance(a, Shift)] == [10, 25, 50, 100]
+    assert actions[:3] == [Migrate(NEW), Scale(Slot.GREEN, NEW, 2), Smoke(Slot.GREEN, NEW)]
+    assert [a.weight for a in all_of(actions, Shift)] == [10, 25, 50, 100]
     assert actions[-1] == Promote(Slot.GREEN, NEW, 600.0)
-    assert not any(isinstance(action, Retire) for action in actions)
+    assert all_of(actions, Retire) == []
     assert state.cause is None
 
 
@@ -76,99 +71,204 @@ def test_no_traffic_comes_before_the_smoke_check():
     assert Smoke(Slot.GREEN, NEW) in actions[:first_shift]
 
 
-def test_a_failing_look_gives_all_traffic_back_in_one_step():
-    """The verdict leads to: guard the old slot, all traffic to it, retire, smoke. Nothing between."""
-    state, _ = walk(begin_rollout(order()), until=Phase.WATCHING)
-    state, _ = advance(state, healthy(34.0, requests=1))
-    state, _ = advance(state, failing(35.0))
-    state, actions = walk(state, until=Phase.ROLLED_BACK)
+def test_blue_green_checks_at_its_own_address_then_moves_everything_once():
+    """Between the smoke check and all traffic there is one shift, and looks only after it."""
+    wanted = order(plan=SWITCH, monitor_seconds=20.0)
+    _, actions = walk(begin_rollout(wanted), until=Phase.MONITORING)
 
     assert actions == [
-        Start(Slot.BLUE, OLD, 2),
-        Shift(Slot.GREEN, 0),
-        Retire(Slot.GREEN),
-        Smoke(Slot.BLUE, OLD),
+        Migrate(NEW),
+        Scale(Slot.GREEN, NEW, 2),
+        Smoke(Slot.GREEN, NEW),
+        Scale(Slot.GREEN, NEW, 2),
+        Shift(Slot.GREEN, 100),
+        Promote(Slot.GREEN, NEW, 620.0),
     ]
-    assert "failed" in str(state.cause)
 
 
-@pytest.mark.parametrize("phase", [Phase.MIGRATING, Phase.STARTING, Phase.SMOKING, Phase.SHIFTING])
-def test_a_failed_action_on_the_way_forward_turns_back(phase: Phase):
-    """Whatever fails before promotion ends with the old release serving, and says why."""
-    state, _ = walk(begin_rollout(order()), until=phase)
-    state, _ = advance(state, Failed(50.0, phase, "never-ready: product@1.1.0 ended"))
-    state, _ = walk(state, until=Phase.ROLLED_BACK)
+def test_rolling_starts_one_weighs_it_and_stops_one():
+    """Each new instance is smoke-checked before it gets its share, and live shrinks after that."""
+    wanted = order(plan=rolling(instances=2, live_instances=2, hold_seconds=10.0))
+    _, actions = walk(begin_rollout(wanted), until=Phase.PROMOTED)
 
-    assert state.cause == "never-ready: product@1.1.0 ended"
-
-
-@pytest.mark.parametrize(
-    "phase", [Phase.MIGRATING, Phase.STARTING, Phase.SMOKING, Phase.SHIFTING, Phase.WATCHING]
-)
-def test_an_abort_turns_back_from_anywhere_on_the_way_forward(phase: Phase):
-    """An abort asks nothing of the candidate: the next action concerns the old slot only."""
-    state, _ = walk(begin_rollout(order()), until=phase)
-    state, actions = advance(state, AbortRequested(50.0, "ann", "wrong button"))
-
-    assert actions == (Start(Slot.BLUE, OLD, 2),)
-    assert state.cause == "wrong button (asked for by ann)"
+    assert [a for a in actions if isinstance(a, Scale | Smoke | Shift)] == [
+        Scale(Slot.GREEN, NEW, 1),
+        Smoke(Slot.GREEN, NEW),
+        Shift(Slot.GREEN, 50),
+        Scale(Slot.BLUE, OLD, 1),
+        Scale(Slot.GREEN, NEW, 2),
+        Smoke(Slot.GREEN, NEW),
+        Shift(Slot.GREEN, 100),
+        Scale(Slot.BLUE, OLD, 0),
+    ]
 
 
-def test_an_abort_after_promotion_began_is_too_late():
-    """Promotion is one write; an undo is a rollback of its own."""
-    state, _ = walk(begin_rollout(order()), until=Phase.PROMOTING)
-    after, actions = advance(state, AbortRequested(99.0, "ann", "late"))
+def test_after_promotion_the_release_is_still_watched():
+    """The last hold is over only when enough requests were seen after promotion too."""
+    state = walked(Phase.MONITORING, order(monitor_seconds=30.0))
+    early, _ = advance(state, healthy(state.changed_at + 20.0))
+    late, _ = advance(early, healthy(state.changed_at + 31.0))
 
-    assert after == state
-    assert actions == (Promote(Slot.GREEN, NEW, 600.0),)
-
-
-def test_an_echo_of_an_earlier_action_changes_nothing():
-    """A Done that names another phase than the pending one is ignored."""
-    state, _ = walk(begin_rollout(order()), until=Phase.SMOKING)
-    after, _ = advance(state, Done(50.0, Phase.STARTING))
-
-    assert after == state
+    assert early.phase is Phase.MONITORING
+    assert late.phase is Phase.PROMOTED
 
 
-def test_the_way_back_is_tried_again_until_it_works():
-    """A router that does not answer for a while does not end a rollback."""
-    state, _ = walk(begin_rollout(order()), until=Phase.WATCHING)
-    state, _ = advance(state, AbortRequested(35.0, "ann", "stop"))
-    for _ in range(10):
-        state, actions = advance(state, Failed(36.0, state.phase, "route-not-taken"))
-        assert actions == (Start(Slot.BLUE, OLD, 2),)
-    state, _ = walk(state, until=Phase.ROLLED_BACK)
+def test_standby_begins_when_the_check_after_promotion_ends():
+    """Undo must not get cold while the release is still on probation."""
+    state = walked(Phase.PROMOTING, order(monitor_seconds=900.0, standby_seconds=1800.0))
 
-    assert state.over
+    assert pending(state) == (Promote(Slot.GREEN, NEW, 2700.0),)
 
 
-def test_a_way_back_that_never_works_ends_failed_with_the_traffic_where_it_is():
-    """After twenty tries a person has to look; no further action is asked for."""
-    state, _ = walk(begin_rollout(order()), until=Phase.WATCHING)
-    state, _ = advance(state, AbortRequested(35.0, "ann", "stop"))
+def test_a_person_may_promote_a_step_that_waits():
+    """Promote goes on to the next weight without a verdict."""
+    state = walked(Phase.WATCHING)
+    after, actions = advance(state, PromoteRequested(40.0, "ann"))
+
+    assert after.step_index == state.step_index + 1
+    assert actions == (Scale(Slot.GREEN, NEW, 2),)
+
+
+def test_a_person_may_end_the_check_after_promotion():
+    """The same word, at the last place where something waits."""
+    state = walked(Phase.MONITORING, order(monitor_seconds=900.0))
+    after, _ = advance(state, PromoteRequested(99.0, "ann"))
+
+    assert after.phase is Phase.PROMOTED
+
+
+def test_a_gate_waits_for_a_person_though_the_step_has_passed():
+    """The verdict becomes a hold, looks go on, and promote opens the gate."""
+    state = walked(Phase.WATCHING, order(plan=GATED))
+    held, _ = advance(state, healthy(state.changed_at + 11.0))
+    assert held.verdict is not None
+    opened, _ = advance(held, PromoteRequested(90.0, "ann"))
+
+    assert (held.phase, held.verdict.kind, held.verdict.rule) == (
+        Phase.WATCHING,
+        VerdictKind.HOLD,
+        Rule.GATE,
+    )
+    assert "a person lets it go on" in held.verdict.reason
+    assert opened.step_index == state.step_index + 1
+
+
+def test_a_release_that_fails_at_a_gate_turns_back():
+    """Waiting for a person is no reason to keep a bad release."""
+    state = walked(Phase.WATCHING, order(plan=GATED))
+    held, _ = advance(state, healthy(state.changed_at + 11.0))
+    after, _ = advance(held, failing(state.changed_at + 12.0))
+
+    assert after.phase is Phase.GUARDING
+
+
+def test_a_paused_rollout_stays_until_it_is_let_on():
+    """What would pass is held; after `continue` the next look passes."""
+    state, _ = advance(walked(Phase.WATCHING), PauseRequested(30.0, "ann"))
+    held, _ = advance(state, healthy(state.changed_at + 11.0))
+    assert held.verdict is not None
+    on, _ = advance(held, ContinueRequested(60.0, "ann"))
+    passed, _ = advance(on, healthy(state.changed_at + 13.0))
+
+    assert (held.phase, held.verdict.rule) == (Phase.WATCHING, Rule.PAUSED)
+    assert passed.step_index == state.step_index + 1
+
+
+def test_a_promoted_pause_is_over():
+    """Who lets the step past does not want the next one paused."""
+    state, _ = advance(walked(Phase.WATCHING), PauseRequested(30.0, "ann"))
+    state, _ = advance(state, PromoteRequested(31.0, "ann"))
+
+    assert not state.paused
+
+
+def test_hooks_are_called_at_their_points_in_this_order():
+    """Before anything, before traffic, after each step, after promotion; not after a rollback."""
+    wanted = order(hooks=HOOKS, monitor_seconds=10.0)
+    _, actions = walk(begin_rollout(wanted), until=Phase.PROMOTED)
+    points = [action.hook.point for action in actions if isinstance(action, Call)]
+    first_shift = actions.index(Shift(Slot.GREEN, 10))
+
+    assert points == [
+        Point.BEFORE_ROLLOUT,
+        Point.BEFORE_TRAFFIC,
+        *[Point.AFTER_STEP] * 3,
+        Point.AFTER_PROMOTION,
+    ]
+    assert actions[0] == Call(HOOKS[0])
+    assert actions.index(Smoke(Slot.GREEN, NEW)) < actions.index(Call(HOOKS[1])) < first_shift
+
+
+def test_several_hooks_of_a_point_are_called_one_after_the_other():
+    """In the order they are declared, each once."""
+    twice = (HOOKS[1], replace(HOOKS[1], command=("./second",)))
+    _, actions = walk(begin_rollout(order(hooks=twice)), until=Phase.SHIFTING)
+
+    assert [a.hook for a in all_of(actions, Call)] == list(twice)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("point", [Point.BEFORE_ROLLOUT, Point.BEFORE_TRAFFIC, Point.AFTER_STEP])
+def test_a_hook_that_fails_turns_the_rollout_back(point: Point):
+    """The service's own check has the last word."""
+    state = begin_rollout(order(hooks=tuple(hook for hook in HOOKS if hook.point is point)))
+    state, _ = walk(state, until=Phase.CALLING) if state.phase is not Phase.CALLING else (state, [])
+    state, _ = advance(state, Failed(50.0, Phase.CALLING, "hook-failed: it said no"))
+
+    assert state.phase is Phase.GUARDING
+    assert state.cause == "hook-failed: it said no"
+
+
+def test_a_rollback_after_promotion_is_one_shift_and_retires_the_bad_release():
+    """No migration, no waiting: ready, smoke, all traffic, smoke, then the other slot is emptied."""
+    undo = order(kind=Kind.ROLLBACK, plan=SWITCH, standby_seconds=0.0)
+    _, actions = walk(begin_rollout(undo), until=Phase.PROMOTED)
+
+    assert actions == [
+        Scale(Slot.GREEN, NEW, 2),
+        Smoke(Slot.GREEN, NEW),
+        Scale(Slot.GREEN, NEW, 2),
+        Shift(Slot.GREEN, 100),
+        Promote(Slot.GREEN, NEW, 0.0),
+        Smoke(Slot.GREEN, NEW),
+        Retire(Slot.BLUE),
+    ]
+
+
+def test_a_rollback_whose_last_smoke_check_fails_keeps_both_slots():
+    """After twenty tries a person has to look, and nothing that could help them is gone."""
+    undo = order(kind=Kind.ROLLBACK, plan=SWITCH, standby_seconds=0.0)
+    state = walked(Phase.VERIFYING, undo)
     for _ in range(20):
-        state, actions = advance(state, Failed(36.0, state.phase, "never-ready: product@1.0.0"))
+        assert pending(state) == (Smoke(Slot.GREEN, NEW),)
+        state, _ = advance(state, Failed(9.0, Phase.VERIFYING, "smoke-failed"))
 
     assert state.phase is Phase.FAILED
-    assert actions == ()
-    assert state.weight == 10
+    assert state.cause == "smoke-failed"
 
 
-def test_resuming_gives_the_way_back_all_its_tries_again():
-    """Tries of a holder that died do not count against the next one."""
-    state, _ = walk(begin_rollout(order()), until=Phase.WATCHING)
-    state, _ = advance(state, AbortRequested(35.0, "ann", "stop"))
-    state, _ = advance(state, Failed(36.0, state.phase, "database-down"))
-    state, _ = advance(state, Resumed(40.0, "host:1:1"))
+def test_without_standby_the_old_slot_is_retired_after_promotion():
+    """Standby 0 means that the old slot goes, but only after promotion and the check after it."""
+    wanted = order(standby_seconds=0.0, monitor_seconds=10.0)
+    state, actions = walk(begin_rollout(wanted), until=Phase.PROMOTED)
 
-    assert state.attempts == 0
+    assert all_of(actions, Promote) == [Promote(Slot.GREEN, NEW, 0.0)]
+    assert actions[-1] == Retire(Slot.BLUE)
+    assert state.cause is None
+
+
+def test_an_old_slot_that_will_not_stop_does_not_undo_a_promotion():
+    """Promoted is promoted; what is left over is told."""
+    state = walked(Phase.TIDYING, order(standby_seconds=0.0))
+    state, _ = advance(state, Failed(99.0, Phase.TIDYING, "it hangs"))
+
+    assert state.phase is Phase.PROMOTED
+    assert state.cause == "it hangs"
 
 
 def test_a_first_deployment_that_fails_leaves_nothing():
     """Without a live release there is nowhere to go back to: the candidate is retired."""
-    first = order(kind=Kind.INSTALL, live=None, plan=switch(instances=2))
-    state, _ = walk(begin_rollout(first), until=Phase.SMOKING)
+    first = order(kind=Kind.INSTALL, live=None, plan=blue_green(instances=2, live_instances=0))
+    state = walked(Phase.SMOKING, first)
     state, actions = advance(state, Failed(5.0, Phase.SMOKING, "smoke-failed"))
 
     assert actions == (Retire(Slot.BLUE),)
@@ -176,45 +276,28 @@ def test_a_first_deployment_that_fails_leaves_nothing():
     assert state.cause == "smoke-failed"
 
 
-def test_a_rollback_after_promotion_is_one_shift_and_retires_the_bad_release():
-    """No migration, no waiting: ready, smoke, all traffic, then the other slot is emptied."""
-    undo = order(kind=Kind.ROLLBACK, plan=switch(instances=2), standby_seconds=0.0)
-    _, actions = walk(begin_rollout(undo), until=Phase.PROMOTED)
+def test_an_echo_of_an_earlier_action_changes_nothing():
+    """A Done that names another phase than the pending one is ignored."""
+    state = walked(Phase.SMOKING)
+    after, _ = advance(state, Done(50.0, Phase.STARTING))
 
-    assert actions == [
-        Start(Slot.GREEN, NEW, 2),
-        Smoke(Slot.GREEN, NEW),
-        Start(Slot.GREEN, NEW, 2),
-        Shift(Slot.GREEN, 100),
-        Promote(Slot.GREEN, NEW, 0.0),
-        Retire(Slot.BLUE),
-    ]
+    assert after == state
 
 
-def test_without_standby_the_old_slot_is_retired_after_promotion():
-    """Standby 0 means that the old slot goes at once, but only after promotion."""
-    state, actions = walk(begin_rollout(order(standby_seconds=0.0)), until=Phase.PROMOTED)
+def test_what_comes_after_the_end_changes_nothing():
+    """A wish that was too late is not carried out."""
+    state = walked(Phase.PROMOTED)
 
-    assert actions[-2:] == [Promote(Slot.GREEN, NEW, 0.0), Retire(Slot.BLUE)]
-    assert state.cause is None
-
-
-def test_an_old_slot_that_will_not_stop_does_not_undo_a_promotion():
-    """Promoted is promoted; what is left over is told."""
-    state, _ = walk(begin_rollout(order(standby_seconds=0.0)), until=Phase.TIDYING)
-    state, _ = advance(state, Failed(99.0, Phase.TIDYING, "it hangs"))
-
-    assert state.phase is Phase.PROMOTED
-    assert state.cause == "it hangs"
+    for event in (AbortRequested(99.0, "ann", "late"), Done(99.0, Phase.PROMOTED), healthy(99.0)):
+        assert advance(state, event) == (state, ())
 
 
-def test_a_person_may_promote_a_step_that_waits():
-    """Promote goes on to the next weight without a verdict."""
-    state, _ = walk(begin_rollout(order()), until=Phase.WATCHING)
-    after, actions = advance(state, PromoteRequested(40.0, "ann"))
+def test_a_look_that_nobody_waits_for_is_not_judged():
+    """A reading that arrives after the traffic was moved belongs to another step."""
+    state = walked(Phase.SHIFTING)
+    after, _ = advance(state, failing(50.0))
 
-    assert after.step_index == state.step_index + 1
-    assert actions == (Start(Slot.GREEN, NEW, 2),)
+    assert after == state
 
 
 def test_a_replayed_ledger_leads_to_the_same_state():
@@ -230,3 +313,23 @@ def test_a_replayed_ledger_leads_to_the_same_state():
     assert replay(first.order, events) == state
     assert state.step == CANARY[-1]
     assert replace(state, phase=Phase.FAILED).over
+
+
+def test_a_headline_says_where_the_rollout_is():
+    """Phase, step, weight and the last verdict: what a replay is held to."""
+    state = walked(Phase.WATCHING)
+    looked, _ = advance(state, healthy(state.changed_at + 1.0))
+
+    assert state.headline == "watching 2/5 10% -"
+    assert looked.headline == "watching 2/5 10% more-data:holding"
+    assert at_step(looked, 3).headline == "watching 4/5 50% more-data:holding"
+
+
+def test_resuming_gives_the_way_back_all_its_tries_again():
+    """Tries of a holder that died do not count against the next one."""
+    state, _ = advance(walked(Phase.WATCHING), AbortRequested(35.0, "ann", "stop"))
+    state, _ = advance(state, Failed(36.0, state.phase, "database-down"))
+    assert state.attempts == 1
+    state, _ = advance(state, Resumed(40.0, "host:1:1"))
+
+    assert state.attempts == 0

@@ -32,6 +32,8 @@ class Rule(StrEnum):
     METRICS_UNREACHABLE = "metrics-unreachable"
     BOTH_SLOTS_BAD = "both-slots-bad"
     HOLDING = "holding"
+    GATE = "gate"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)

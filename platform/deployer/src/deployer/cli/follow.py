@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from deployer.cli.options import print_json, say
 from deployer.driver import Listener
 from deployer.engine import Event, Failed, Kind, Looked, Phase, Rollout
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,20 @@ class Ending:
 
 
 @contextmanager
-def follower() -> Iterator[Listener]:
-    """Give a listener that prints each change, and each new reason of a verdict."""
+def follower(rollouts: int = 1) -> Iterator[Listener]:
+    """Give a listener that shows rollouts: one, or where there is no terminal, as lines.
+
+    Several on a terminal are one live table, a row each.
+    """
+    if rollouts > 1 and sys.stderr.isatty():
+        with _table_of_rollouts() as listen:
+            yield listen
+    else:
+        yield _lines()
+
+
+def _lines() -> Listener:
+    """Return a listener that prints each change, and each new reason of a verdict."""
     last: dict[str, tuple[object, ...]] = {}
 
     def listen(state: Rollout, event: Event | None) -> None:
@@ -43,7 +60,36 @@ def follower() -> Iterator[Listener]:
             text += "".join(f"\n  | {line}" for line in (event.cause, *event.details))
         say(text)
 
-    yield listen
+    return listen
+
+
+@contextmanager
+def _table_of_rollouts() -> Iterator[Listener]:
+    from rich.console import Console  # noqa: PLC0415  # 80 ms that a single rollout need not pay
+    from rich.live import Live  # noqa: PLC0415
+
+    states: dict[str, Rollout] = {}
+    with Live(console=Console(stderr=True), auto_refresh=False) as live:
+
+        def listen(state: Rollout, _event: Event | None) -> None:
+            states[state.order.service] = state
+            live.update(rollouts_table(states.copy()), refresh=True)
+
+        yield listen
+
+
+def rollouts_table(states: Mapping[str, Rollout]) -> Table:
+    """Draw rollouts that go on side by side, a row a service."""
+    from rich.table import Table  # noqa: PLC0415  # as above
+
+    table = Table("service", "live", "candidate", "weight", "phase", "verdict")
+    for service, state in sorted(states.items()):
+        order = state.order
+        reason = state.cause or (state.verdict.reason if state.verdict else "-")
+        place = f"{state.phase} ({state.step_index + 1}/{len(order.plan)})"
+        live = order.live.version if order.live else "-"
+        table.add_row(service, live, order.candidate.version, f"{state.weight} %", place, reason)
+    return table
 
 
 def exit_for(states: Sequence[Rollout | None], *, as_json: bool, wanted_back: bool = False) -> None:

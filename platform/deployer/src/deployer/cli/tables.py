@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from deployer.commands.plan import Forecast
+from deployer.commands.plan import Forecast, ForecastStep
 from deployer.commands.status import ServiceLine, SlotLine
 from deployer.commands.why import Account
 
@@ -56,18 +56,19 @@ def print_plan(forecast: Forecast) -> None:
         f" {forecast.strategy}, at {forecast.requests_per_second:g} requests/s"
     )
     for number, step in enumerate(forecast.steps, start=1):
-        lasts = (
-            "as long as it takes" if step.at_least_seconds is None else _time(step.at_least_seconds)
+        gate = ", then a person decides" if step.gate else ""
+        instances = f"{step.instances} + {step.live_instances} instances"
+        click.echo(
+            f"  {number}. {step.weight:3} %  {step.check:8}  {instances},"
+            f" at least {_lasts(step.at_least_seconds)}{gate}"
         )
-        click.echo(f"  {number}. {step.weight:3} %  {step.check:8}  at least {lasts}")
-        shown = [
-            f"a {share:.0%} fault in about {_time(seconds)}"
-            for share, seconds in step.fault_seconds
-            if seconds is not None and step.check == "analysis"
-        ]
+        shown = _shown(step, forecast.requests_per_second)
         if shown:
-            click.echo(f"       shows {', '.join(shown)}")
-    click.echo(f"  a step passes after {forecast.requests_for_pass} requests or more")
+            click.echo(f"       {shown}")
+    click.echo(
+        f"  in all at least {_lasts(forecast.at_least_seconds)};"
+        f" a step passes after {forecast.requests_for_pass} requests or more"
+    )
 
 
 def print_account(account: Account) -> None:
@@ -93,6 +94,23 @@ def _standby(line: ServiceLine) -> str:
     if line.standby is None:
         return "-"
     return f"{line.standby.version} ({line.standby.slot}, standby)"
+
+
+def _lasts(seconds: float | None) -> str:
+    return "as long as it takes" if seconds is None else _time(seconds)
+
+
+def _shown(step: ForecastStep, requests_per_second: float) -> str:
+    """Say what a step would show how soon: `at today's 2.1 requests/s to the candidate ...`."""
+    faults = [
+        f"a {share:.0%} fault shows in about {_time(seconds)}"
+        for share, seconds in step.fault_seconds
+        if seconds is not None and step.check != "none"
+    ]
+    if not faults:
+        return ""
+    rate = requests_per_second * step.weight / 100
+    return f"at today's {rate:.2g} requests/s to the candidate {', '.join(faults)}"
 
 
 def _time(seconds: float) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from deployer.driver import Clock, SystemClock
 from deployer.environment import Environment, load_environment
+from deployer.errors import InputError
 from deployer.ledger import Ledger
 from deployer.ledger.file import FileLedger
-from deployer.model import ServiceName
+from deployer.model import Release, ServiceName
 from deployer.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,7 +43,14 @@ class Context:
 
     @cached_property
     def target(self) -> LocalTarget:
-        """Where the releases run."""
+        """Where the releases run; raise InputError `target-missing` for a target not built in."""
+        if self.environment.target != "local":
+            raise InputError(
+                "target-missing",
+                f"{self.environment.name} runs on {self.environment.target},"
+                " which this deployer can't drive",
+                hint=f"rehearse it on this machine: --env {self.environment.name} --target local",
+            )
         from deployer.targets.local import Builds, LocalTarget  # noqa: PLC0415  # late: PostgreSQL, YAML
 
         return LocalTarget(
@@ -52,6 +60,12 @@ class Context:
             internal=lambda service: self.workspace.declaration(service).internal,
         )
 
+    def live(self, service: ServiceName) -> Release | None:
+        """The release that serves, or None before the first deployment."""
+        record = self.target.records.read(service)
+        held = record.slot(record.live) if record.live else None
+        return held.release if held else None
+
     @property
     def installed(self) -> tuple[ServiceName, ...]:
         """The services that have ever been brought up here."""
@@ -59,14 +73,24 @@ class Context:
 
 
 def open_context(
-    folder: Path, name: str, *, state: Path | None = None, say: Say = _silent
+    folder: Path,
+    name: str,
+    *,
+    state: Path | None = None,
+    target: Literal["local"] | None = None,
+    say: Say = _silent,
 ) -> Context:
-    """Open an environment of the checkout around a folder.
+    """Open an environment of the checkout around a folder; `target` takes the place of its own.
 
-    Raises InputError when there is no checkout or the environment's file is missing or broken.
+    Raises InputError when there is no checkout, the environment's file is missing or broken, or it
+    speaks of a service that there is not.
     """
     workspace = Workspace.around(folder)
     environment = load_environment(workspace.environments, name)
+    for service in environment.services:
+        workspace.service(service)
+    if target is not None:
+        environment = environment.model_copy(update={"target": target})
     return Context(workspace, environment, state or workspace.root / ".deployer" / name, say=say)
 
 

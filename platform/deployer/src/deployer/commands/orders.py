@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deployer.analysis import Limits
 from deployer.commands.context import Context
+from deployer.commands.hooks import ServiceHooks
 from deployer.commands.observer import ScrapeObserver, measure_rate
+from deployer.commands.policy import (
+    NO_OPTIONS,
+    Options,
+    hooks_of,
+    limits_of,
+    plan_of,
+    policy_of,
+    way_back_of,
+)
 from deployer.driver import Driver, Listener, encode, encode_order, read_rollout
 from deployer.engine import (
     Kind,
     Order,
     Plan,
+    Point,
     Resumed,
     Rollout,
+    Strategy,
     advance,
     begin_rollout,
-    canary,
-    switch,
+    blue_green,
 )
+from deployer.environment import RolloutPolicy
 from deployer.errors import InputError
 from deployer.ledger import Header, Lease, Request
 from deployer.ledger.file import this_holder
@@ -32,45 +43,41 @@ FEWEST_PLANNED_REQUESTS = 1000.0
 PLANNED_MARGIN = 3.0
 
 
-def limits_of(context: Context) -> Limits:
-    """Return the limits of the environment's policy."""
-    policy = context.environment.limits
-    return Limits(
-        error_share=policy.error_share,
-        slow_share=policy.slow_share,
-        slow_seconds=policy.slow_seconds,
-        health_failures=policy.health_failures,
-        resource_share=policy.resource_share,
-    )
+def order_rollout(context: Context, release: Release, options: Options = NO_OPTIONS) -> Order:
+    """Return the order that moves traffic to a new release, or installs the first.
 
-
-def plan_of(context: Context) -> Plan:
-    """Return the plan of a rollout under the environment's policy."""
-    policy = context.environment.rollout
-    return canary(
-        instances=policy.instances, weights=policy.weights, hold_seconds=policy.hold_seconds
-    )
-
-
-def order_rollout(context: Context, release: Release) -> Order:
-    """Return the order that moves traffic to a new release, or installs the first."""
-    record = context.target.records.read(release.service)
-    if record.live is None:
-        return _order(context, Kind.INSTALL, release, None, switch_plan(context))
-    return _order(context, Kind.ROLLOUT, release, record.live, plan_of(context))
-
-
-def order_rollback(context: Context, release: Release) -> Order:
-    """Return the order that moves all traffic back to a release at once."""
-    live = context.target.records.read(release.service).live
+    A live release that is not even ready is not worth a canary: all traffic goes at once, after the
+    smoke check.
+    """
+    service = release.service
+    policy = policy_of(context, service, options)
+    live = context.target.records.read(service).live
     if live is None:
+        plan = blue_green(instances=policy.instances, live_instances=0)
+        return _order(context, Kind.INSTALL, release, None, policy, plan)
+    serving = context.target.situation(service).serving
+    wanted = serving.wanted if serving else policy.instances
+    if serving is None or not serving.ready:
+        context.say(f"{service}: what is live is not ready, so all its traffic moves at once")
+        policy = policy.model_copy(update={"strategy": "blue-green"})
+    plan = plan_of(policy, live_instances=wanted)
+    return _order(context, Kind.ROLLOUT, release, live, policy, plan)
+
+
+def order_rollback(context: Context, release: Release, *, gradually: bool = False) -> Order:
+    """Return the order that moves all traffic back to a release, at once or step by step.
+
+    Raises InputError `not-installed` when there is nothing to move.
+    """
+    record = context.target.records.read(release.service)
+    held = record.slot(record.live) if record.live else None
+    if record.live is None or held is None:
         raise not_installed(release.service)
-    return _order(context, Kind.ROLLBACK, release, live, switch_plan(context))
-
-
-def switch_plan(context: Context) -> Plan:
-    """Return the plan of a first deployment or an immediate rollback."""
-    return switch(instances=context.environment.rollout.instances)
+    policy = policy_of(context, release.service)
+    # What comes back takes all the load: it gets as many instances as there are now.
+    policy = policy.model_copy(update={"instances": held.wanted or policy.instances})
+    plan = way_back_of(policy, live_instances=held.wanted, gradually=gradually)
+    return _order(context, Kind.ROLLBACK, release, record.live, policy, plan)
 
 
 def not_installed(service: ServiceName) -> InputError:
@@ -84,7 +91,7 @@ def interrupted(left: Header) -> InputError:
     return InputError(
         "rollout-interrupted",
         f"a rollout of {service} was interrupted (number {left.id})",
-        hint=f"deployer resume {service}, or take it back: deployer rollback {service}",
+        hint=f"deployer resume {service}, or take it back: deployer abort {service}",
     )
 
 
@@ -118,7 +125,7 @@ def carry_out(
             raise interrupted(left)
         order = make()
         rollout_id = context.ledger.begin(lease, encode_order(order), now=order.started_at)
-        return _driver(context, listen).run(lease, rollout_id, begin_rollout(order))
+        return _driver(context, service, listen).run(lease, rollout_id, begin_rollout(order))
 
 
 def take_over(
@@ -134,47 +141,71 @@ def take_over(
         if left is None or left.id != header.id:
             return state
         resumed = Resumed(context.clock.now(), lease.holder)
-        context.ledger.append(lease, header.id, encode(resumed))
         state, _ = advance(state, resumed)
+        context.ledger.append(lease, header.id, encode(resumed, state.headline))
         if asking is not None:
             context.ledger.request(header.id, asking)
-        return _driver(context, listen).run(lease, header.id, state)
+        return _driver(context, header.service, listen).run(lease, header.id, state)
 
 
-def _driver(context: Context, listen: Listener) -> Driver:
+def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
     return Driver(
         target=context.target,
         ledger=context.ledger,
         observer=ScrapeObserver(context.target),
+        hooks=ServiceHooks(context),
         clock=context.clock,
-        look_seconds=context.environment.rollout.look_seconds,
+        look_seconds=policy_of(context, service).look_seconds,
         listen=listen,
     )
 
 
-def _order(context: Context, kind: Kind, release: Release, live: Slot | None, plan: Plan) -> Order:
-    policy = context.environment.rollout
-    held = context.target.records.read(release.service).slot(live) if live else None
+def _order(
+    context: Context,
+    kind: Kind,
+    release: Release,
+    live: Slot | None,
+    policy: RolloutPolicy,
+    plan: Plan,
+) -> Order:
+    service = release.service
+    held = context.target.records.read(service).slot(live) if live else None
+    # Only a rollout is analysed: a way back must not wait for a sample of the traffic.
+    watched = kind is Kind.ROLLOUT
+    hooks = hooks_of(context, service) if kind is not Kind.INSTALL else ()
+    monitor_seconds = policy.monitor_seconds if watched else 0.0
     return Order(
-        service=release.service,
+        service=service,
         kind=kind,
         candidate=release,
         candidate_slot=live.other if live else Slot.BLUE,
         live=held.release if held else None,
-        live_instances=held.wanted if held else policy.instances,
+        live_instances=(held.wanted if held else 0) or policy.instances,
         plan=plan,
         limits=limits_of(context),
-        # Only a rollout is analysed: a way back must not wait for a sample of the traffic.
-        planned_requests=_planned_requests(context, release.service, plan)
-        if kind is Kind.ROLLOUT
+        planned_requests=_planned_requests(context, service, plan, monitor_seconds)
+        if watched
         else 0.0,
         patience_seconds=policy.patience_seconds,
-        standby_seconds=policy.standby_seconds if kind is Kind.ROLLOUT else 0.0,
+        standby_seconds=policy.standby_seconds if watched else 0.0,
         started_at=context.clock.now(),
+        strategy=Strategy(policy.strategy),
+        monitor_seconds=monitor_seconds,
+        hooks=tuple(each for each in hooks if watched or each.point is Point.AFTER_ROLLBACK),
+        ease_weights=policy.ease_weights,
+        ease_seconds=policy.ease_seconds,
     )
 
 
-def _planned_requests(context: Context, service: ServiceName, plan: Plan) -> float:
-    rate = measure_rate(context.target, service)
-    expected = sum(step.hold_seconds * step.weight / 100 for step in plan) * rate
+def planned_requests(plan: Plan, monitor_seconds: float, *, rate: float) -> float:
+    """Return how many requests the candidate of a plan may see at a rate in requests/s."""
+    expected = (
+        sum(step.hold_seconds * step.weight / 100 for step in plan) + monitor_seconds
+    ) * rate
     return max(FEWEST_PLANNED_REQUESTS, PLANNED_MARGIN * expected)
+
+
+def _planned_requests(
+    context: Context, service: ServiceName, plan: Plan, monitor_seconds: float
+) -> float:
+    return planned_requests(plan, monitor_seconds, rate=measure_rate(context.target, service))

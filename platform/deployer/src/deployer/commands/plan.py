@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployer.analysis import begin, requests_needed
 from deployer.commands.context import Context
 from deployer.commands.observer import measure_rate
-from deployer.commands.orders import limits_of, plan_of, switch_plan
+from deployer.commands.policy import NO_OPTIONS, Options, limits_of, plan_of, policy_of
 from deployer.commands.release import parse_wanted, version_of
-from deployer.engine import Check, Step
+from deployer.engine import Check, Step, blue_green
 from deployer.model import ServiceName
 
 # The faults to foretell: half, a fifth and a tenth of the requests fail.
@@ -22,13 +22,16 @@ POWER = 0.9
 class ForecastStep:
     """One step: what it does and how long it takes at today's traffic, at least.
 
-    `fault_seconds` pairs a share of failing requests with the seconds after which nine of ten such
-    releases are caught; None when the step sees no traffic.
+    `check` is `none`, `analysis`, or `monitor` for the check after promotion; `gate` whether a person
+    lets the rollout past. `fault_seconds` pairs a share of failing requests with the seconds after
+    which nine of ten such releases are caught; None when the step sees no traffic.
     """
 
     weight: int
     instances: int
+    live_instances: int
     check: str
+    gate: bool
     hold_seconds: float
     at_least_seconds: float | None
     fault_seconds: tuple[tuple[float, float | None], ...]
@@ -36,7 +39,10 @@ class ForecastStep:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A rollout foretold. `requests_per_second` is what the service gets now."""
+    """A rollout foretold. `requests_per_second` is what the service gets now.
+
+    `at_least_seconds` is how long all of it takes, or None when too little traffic says so.
+    """
 
     service: ServiceName
     strategy: str
@@ -44,10 +50,11 @@ class Forecast:
     candidate: str
     requests_per_second: float
     requests_for_pass: int
+    at_least_seconds: float | None
     steps: tuple[ForecastStep, ...]
 
 
-def forecast(context: Context, text: str) -> Forecast:
+def forecast(context: Context, text: str, options: Options = NO_OPTIONS) -> Forecast:
     """Foretell the rollout of `SERVICE[@VERSION]` without building or changing anything."""
     wanted = parse_wanted(context, text)
     service = wanted.service
@@ -60,18 +67,29 @@ def forecast(context: Context, text: str) -> Forecast:
         share: requests_needed(share, power=POWER, limit=limits.error_share, alpha=alpha)
         for share in FAULT_SHARES
     }
-    steps = plan_of(context) if live else switch_plan(context)
+    policy = policy_of(context, service, options)
+    if live is None:
+        plan, monitor_seconds = blue_green(instances=policy.instances, live_instances=0), 0.0
+    else:
+        plan = plan_of(policy, live_instances=live.wanted)
+        monitor_seconds = policy.monitor_seconds
+    steps = [
+        _foretell(step, rate * step.weight / 100, analysis.needed_requests, needed) for step in plan
+    ]
+    if monitor_seconds:
+        last = replace(plan[-1], hold_seconds=monitor_seconds, check=Check.ANALYSIS)
+        monitored = _foretell(last, rate, analysis.needed_requests, needed)
+        steps.append(replace(monitored, check="monitor"))
+    waits = [step.at_least_seconds for step in steps]
     return Forecast(
         service=service,
-        strategy=context.environment.rollout.strategy if live else "install",
+        strategy=policy.strategy if live else "install",
         live=live.release.version if live else None,
         candidate=str(version_of(context, wanted)),
         requests_per_second=round(rate, 2),
         requests_for_pass=analysis.needed_requests,
-        steps=tuple(
-            _foretell(step, rate * step.weight / 100, analysis.needed_requests, needed)
-            for step in steps
-        ),
+        at_least_seconds=None if None in waits else sum(each or 0.0 for each in waits),
+        steps=tuple(steps),
     )
 
 
@@ -79,14 +97,15 @@ def _foretell(
     step: Step, rate: float, for_pass: int, for_fault: Mapping[float, int]
 ) -> ForecastStep:
     waits = step.check is Check.ANALYSIS
+    at_least = _at_least(step.hold_seconds, for_pass, rate) if waits else step.hold_seconds
     return ForecastStep(
         weight=step.weight,
         instances=step.candidate_instances,
+        live_instances=step.live_instances,
         check=step.check,
+        gate=step.gate,
         hold_seconds=step.hold_seconds,
-        at_least_seconds=_at_least(step.hold_seconds, for_pass, rate)
-        if waits
-        else step.hold_seconds,
+        at_least_seconds=at_least,
         fault_seconds=tuple((share, _seconds(for_fault[share], rate)) for share in for_fault),
     )
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from deployer.commands.context import Context
 from deployer.commands.orders import carry_out, leased, order_rollout, take_over, unfinished
 from deployer.commands.release import Wanted, build_release
-from deployer.commands.rollout import retire_standbys
+from deployer.commands.running import retire_standbys
 from deployer.commands.threads import threads
 from deployer.driver import decode_order
 from deployer.engine import Kind, Phase, Rollout

@@ -2,6 +2,7 @@
 
 from deployer.driver.driver import Clock as Clock
 from deployer.driver.driver import Driver as Driver
+from deployer.driver.driver import HookCaller as HookCaller
 from deployer.driver.driver import Listener as Listener
 from deployer.driver.driver import Observer as Observer
 from deployer.driver.driver import SystemClock as SystemClock

@@ -10,41 +10,55 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from deployer.analysis import Look
 from deployer.driver.journal import encode
 from deployer.engine import (
+    LOOKING,
     WAY_BACK,
     AbortRequested,
     Action,
+    Call,
+    ContinueRequested,
     Done,
     Event,
     Failed,
+    Hook,
+    HurryRequested,
     Looked,
     Migrate,
+    PauseRequested,
     Phase,
     Promote,
     PromoteRequested,
     Retire,
     Rollout,
+    Scale,
     Shift,
     Smoke,
-    Start,
     TakeLook,
+    Wait,
     advance,
     pending,
 )
 from deployer.errors import OperationError
-from deployer.ledger import Lease, Ledger, Request, StaleFenceError
+from deployer.ledger import Lease, Ledger, Request, StaleFenceError, Verb
 from deployer.model import RolloutId
-from deployer.targets import InterruptedWait, Target
+from deployer.targets import Interrupted, InterruptedWait, Target
 
 HEARTBEAT_SECONDS = 2.0  # a fifth of a lease's term
 RETRY_SECONDS = 1.0  # between tries of the way back: a router or database needs about that long
 POLL_SECONDS = 0.1  # how soon a request of another process is seen while nothing happens
+
+_WISHES: dict[Verb, Callable[[float, str], Event]] = {
+    Verb.PROMOTE: PromoteRequested,
+    Verb.PAUSE: PauseRequested,
+    Verb.CONTINUE: ContinueRequested,
+    Verb.HURRY: HurryRequested,
+}
 
 
 class Clock(Protocol):
@@ -79,6 +93,14 @@ class Observer(Protocol):
         ...
 
 
+class HookCaller(Protocol):
+    """Whoever calls the services' hooks."""
+
+    def call(self, hook: Hook, rollout: Rollout, *, interrupted: Interrupted) -> tuple[str, ...]:
+        """Call it, and return what it said; raise OperationError `hook-failed`, or InterruptedWait."""
+        ...
+
+
 Listener = Callable[[Rollout, Event | None], None]
 
 
@@ -89,6 +111,7 @@ class Driver:
     target: Target
     ledger: Ledger
     observer: Observer
+    hooks: HookCaller
     clock: Clock
     look_seconds: float
     listen: Listener = lambda _rollout, _event: None
@@ -102,8 +125,10 @@ class Driver:
         with self._heartbeat(lease):
             while not state.over:
                 event, answers = self._next_event(lease, rollout_id, state)
-                self.ledger.append(lease, rollout_id, encode(event), answers=answers)
                 state, _ = advance(state, event)
+                self.ledger.append(
+                    lease, rollout_id, encode(event, state.headline), answers=answers
+                )
                 self.listen(state, event)
                 self._pause(rollout_id, state, event)
             self.ledger.finish(lease, rollout_id, state.phase, now=self.clock.now())
@@ -125,31 +150,40 @@ class Driver:
             return Failed(self.clock.now(), state.phase, cause, error.details), ()
 
     def _answer(self, rollout_id: RolloutId) -> tuple[Event, Sequence[Request]]:
-        """Return the event of the requests that wait: an abort outweighs a promote."""
+        """Return the event of the request that weighs most, and what it answers.
+
+        An abort outweighs whatever else waits; of the others the oldest comes first.
+        """
+        now = self.clock.now()
         requests = self.ledger.requests(rollout_id)
         for request in requests:
-            if request.verb == "abort":
-                return AbortRequested(self.clock.now(), request.by, request.why), requests
-        return PromoteRequested(self.clock.now(), requests[0].by), requests
+            if request.verb in {Verb.ABORT, Verb.ABORT_GRADUALLY}:
+                gradual = request.verb is Verb.ABORT_GRADUALLY
+                return AbortRequested(now, request.by, request.why, gradual), requests
+        first = requests[0]
+        return _WISHES[first.verb](now, first.by), requests[:1]
 
     def _perform(
         self, action: Action, lease: Lease, rollout_id: RolloutId, state: Rollout
     ) -> Event:
         service, fence = lease.service, lease.fence
+        details: tuple[str, ...] = ()
+
+        def interrupted() -> bool:
+            return self._interrupts(rollout_id, state)
+
         match action:
             case TakeLook():
                 now = self.clock.now()
                 return Looked(now, self.observer.look(state, at=now))
             case Migrate(release):
-                self.target.migrate(release, phase="expand")
-            case Start(slot, release, instances):
-                self.target.start(
-                    slot,
-                    release,
-                    instances,
-                    fence=fence,
-                    interrupted=lambda: self._interrupts(rollout_id, state),
-                )
+                details = self.target.migrate(release, phase="expand")
+            case Scale(slot, release, instances):
+                self.target.scale(slot, release, instances, fence=fence, interrupted=interrupted)
+            case Call(hook):
+                details = self.hooks.call(hook, state, interrupted=interrupted)
+            case Wait(moment):
+                self._wait(moment, interrupted)
             case Smoke(slot, release):
                 self.target.smoke(slot, release)
             case Shift(slot, weight):
@@ -159,19 +193,26 @@ class Driver:
                 self.target.promote(service, slot, standby_until=until, fence=fence)
             case Retire(slot):
                 self.target.retire(service, slot, fence=fence)
-        return Done(self.clock.now(), state.phase)
+        return Done(self.clock.now(), state.phase, details)
 
     def _interrupts(self, rollout_id: RolloutId, state: Rollout) -> bool:
-        return state.phase not in WAY_BACK and self.ledger.has_requests(rollout_id)
+        hears = state.phase not in WAY_BACK or state.phase is Phase.EASING
+        return hears and self.ledger.has_requests(rollout_id)
+
+    def _wait(self, until: float, interrupted: Interrupted) -> None:
+        """Let time pass until a moment; raise InterruptedWait when somebody asks for something."""
+        while (left := until - self.clock.now()) > 0:
+            if interrupted():
+                raise InterruptedWait
+            self.clock.sleep(min(left, POLL_SECONDS))
 
     def _pause(self, rollout_id: RolloutId, state: Rollout, event: Event) -> None:
         if state.attempts and isinstance(event, Failed):
             self.clock.sleep(RETRY_SECONDS)  # the same action again; a first one need not wait
-        if not (isinstance(event, Looked) and state.phase is Phase.WATCHING):
-            return
-        until = event.at + self.look_seconds
-        while (left := until - self.clock.now()) > 0 and not self._interrupts(rollout_id, state):
-            self.clock.sleep(min(left, POLL_SECONDS))
+        if isinstance(event, Looked) and state.phase in LOOKING:
+            until = event.at + self.look_seconds
+            with suppress(InterruptedWait):
+                self._wait(until, lambda: self._interrupts(rollout_id, state))
 
     @contextmanager
     def _heartbeat(self, lease: Lease) -> Iterator[None]:

@@ -8,11 +8,14 @@ from pydantic import TypeAdapter
 
 from deployer.engine import (
     AbortRequested,
+    ContinueRequested,
     Done,
     Event,
     Failed,
+    HurryRequested,
     Looked,
     Order,
+    PauseRequested,
     PromoteRequested,
     Resumed,
     Rollout,
@@ -26,15 +29,18 @@ KINDS: dict[str, type[Event]] = {
     "looked": Looked,
     "abort-requested": AbortRequested,
     "promote-requested": PromoteRequested,
+    "pause-requested": PauseRequested,
+    "continue-requested": ContinueRequested,
+    "hurry-requested": HurryRequested,
     "resumed": Resumed,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 
-def encode(event: Event) -> Entry:
-    """Return an event as the ledger keeps it."""
+def encode(event: Event, headline: str) -> Entry:
+    """Return an event as the ledger keeps it, with the headline of the state that it led to."""
     name = _NAMES[type(event)]
-    return Entry(event.at, name, _event_adapter(name).dump_json(event).decode())
+    return Entry(event.at, name, _event_adapter(name).dump_json(event).decode(), headline)
 
 
 def decode(entry: Entry) -> Event:

@@ -3,7 +3,7 @@
 `advance(state, event)` returns the next state and the actions to run; `pending(state)` returns the
 actions of a state. The caller writes the event to the ledger before it runs an action, and every
 action is idempotent, so a process that dies anywhere is followed by one that replays the events and
-runs `pending` again. The way back asks only the old slot whether it can take the load.
+runs `pending` again. What follows what is in `forward` and `back`.
 """
 
 from __future__ import annotations
@@ -11,46 +11,49 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from deployer.analysis import VerdictKind, begin, begin_step, judge
-from deployer.engine.plan import Check
-from deployer.engine.rollout import (
-    WAY_BACK,
-    AbortRequested,
+from deployer.analysis import Rule, Verdict, VerdictKind, begin, judge
+from deployer.engine import forward
+from deployer.engine.actions import (
     Action,
+    Call,
+    Migrate,
+    Promote,
+    Retire,
+    Scale,
+    Shift,
+    Smoke,
+    TakeLook,
+    Wait,
+)
+from deployer.engine.back import (
+    ATTEMPTS,
+    done_on_the_way_back,
+    enter,
+    failed_on_the_way_back,
+    hurry,
+    turn_back,
+)
+from deployer.engine.events import (
+    AbortRequested,
+    ContinueRequested,
     Done,
     Event,
     Failed,
-    Kind,
+    HurryRequested,
     Looked,
-    Migrate,
-    Order,
-    Phase,
-    Promote,
+    PauseRequested,
     PromoteRequested,
     Resumed,
-    Retire,
-    Rollout,
-    Shift,
-    Smoke,
-    Start,
-    TakeLook,
 )
-
-# How often an action of the way back is tried before a person has to look: with the driver's pause
-# of a second between tries this rides out a router or database restart.
-ATTEMPTS_OF_THE_WAY_BACK = 20
+from deployer.engine.rollout import LOOKING, WAY_BACK, Kind, Order, Phase, Point, Rollout
+from deployer.model import Release
 
 
 def begin_rollout(order: Order) -> Rollout:
     """Return the state in which an order begins."""
-    compare = order.live is not None
-    first = Phase.STARTING if order.kind is Kind.ROLLBACK else Phase.MIGRATING
-    return Rollout(
-        order=order,
-        phase=first,
-        analysis=begin(order.limits, order.planned_requests, compare=compare),
-        changed_at=order.started_at,
-    )
+    analysis = begin(order.limits, order.planned_requests, compare=order.live is not None)
+    state = Rollout(order=order, phase=Phase.MIGRATING, analysis=analysis)
+    return forward.set_out(state, order.started_at)
 
 
 def advance(state: Rollout, event: Event) -> tuple[Rollout, tuple[Action, ...]]:
@@ -60,20 +63,17 @@ def advance(state: Rollout, event: Event) -> tuple[Rollout, tuple[Action, ...]]:
     too late) changes nothing, so replaying a ledger is always safe.
     """
     match event:
+        case Looked() if state.phase in LOOKING:
+            state = _looked(state, event)
         case Done(phase=phase) if phase is state.phase:
-            state = _done(state, event.at)
+            back = phase in WAY_BACK
+            state = done_on_the_way_back(state, event.at) if back else forward.done(state, event.at)
         case Failed(phase=phase) if phase is state.phase:
             state = _failed(state, event)
-        case Looked() if state.phase is Phase.WATCHING:
-            state = _looked(state, event)
-        case AbortRequested() if _can_turn_back(state):
-            state = _turn_back(state, event.at, f"{event.why} (asked for by {event.by})")
-        case PromoteRequested() if state.phase is Phase.WATCHING:
-            state = _next_step(state, event.at)
         case Resumed():
             state = replace(state, attempts=0)
         case _:
-            pass
+            state = _asked(state, event)
     return state, pending(state)
 
 
@@ -87,137 +87,135 @@ def replay(order: Order, events: Iterable[Event]) -> Rollout:
 
 def pending(state: Rollout) -> tuple[Action, ...]:
     """Return what the state waits for: one action, or none when it is over."""
+    if state.over:
+        return ()
+    action = _pending_back(state) if state.phase in WAY_BACK else _pending_forward(state)
+    return (action,)
+
+
+def _pending_forward(state: Rollout) -> Action:  # a table: a phase a line
     order, step = state.order, state.step
     slot, candidate = order.candidate_slot, order.candidate
     match state.phase:
         case Phase.MIGRATING:
-            return (Migrate(candidate),)
+            return Migrate(candidate)
         case Phase.STARTING:
-            return (Start(slot, candidate, step.candidate_instances),)
-        case Phase.SMOKING:
-            return (Smoke(slot, candidate),)
+            return Scale(slot, candidate, step.candidate_instances)
+        case Phase.SMOKING | Phase.VERIFYING:
+            return Smoke(slot, candidate)
+        case Phase.CALLING:
+            return _pending_call(state)
         case Phase.SHIFTING:
-            return (Shift(slot, step.weight),)
-        case Phase.WATCHING:
-            return (TakeLook(),)
+            return Shift(slot, step.weight)
+        case Phase.SHRINKING:
+            return Scale(state.live_slot, _live(order), step.live_instances)
+        case Phase.HOLDING:
+            return Wait(state.changed_at + step.hold_seconds)
         case Phase.PROMOTING:
-            return (Promote(slot, candidate, order.standby_seconds),)
+            return Promote(slot, candidate, _warm_seconds(order))
         case Phase.TIDYING:
-            return (Retire(state.live_slot),)
-        case Phase.RETIRING:
-            return (Retire(slot),)
+            return Retire(state.live_slot)
         case _:
-            return _pending_for_live(state)
+            return TakeLook()
 
 
-def _pending_for_live(state: Rollout) -> tuple[Action, ...]:
-    order = state.order
+def _pending_back(state: Rollout) -> Action:
+    order, slot = state.order, state.order.candidate_slot
+    match state.phase:
+        case Phase.GUARDING:
+            return Scale(state.live_slot, _live(order), order.live_instances)
+        case Phase.RETURNING:
+            return Shift(slot, state.weight)
+        case Phase.EASING:
+            return Wait(state.changed_at + order.ease_seconds)
+        case Phase.RESTORING:
+            return Promote(state.live_slot, _live(order), 0.0)
+        case Phase.RETIRING:
+            return Retire(slot)
+        case Phase.CONFIRMING:
+            return Smoke(state.live_slot, _live(order))
+        case _:
+            return _pending_call(state)
+
+
+def _pending_call(state: Rollout) -> Call:
+    if state.calling is None:
+        raise AssertionError("hooks are called at a point")
+    return Call(state.order.hooks_at(state.calling)[state.called])
+
+
+def _live(order: Order) -> Release:
     if order.live is None:
-        return ()
-    match state.phase:
-        case Phase.GUARDING:
-            return (Start(state.live_slot, order.live, order.live_instances),)
-        case Phase.RETURNING:
-            return (Shift(order.candidate_slot, 0),)
-        case Phase.CONFIRMING:
-            return (Smoke(state.live_slot, order.live),)
-        case _:
-            return ()
+        raise AssertionError("a first deployment has no live release to speak of")
+    return order.live
 
 
-def _done(state: Rollout, at: float) -> Rollout:
-    match state.phase:
-        case Phase.MIGRATING:
-            return _enter(state, Phase.STARTING, at)
-        case Phase.STARTING if state.step.check is Check.SMOKE:
-            return _enter(state, Phase.SMOKING, at)
-        case Phase.STARTING | Phase.SMOKING if state.step.weight != state.weight:
-            return _shift(state, at)
-        case Phase.STARTING | Phase.SMOKING | Phase.SHIFTING:
-            return _watch(state, at)
-        case Phase.PROMOTING:
-            return _enter(state, _after_promotion(state.order), at)
-        case Phase.TIDYING:
-            return _enter(state, Phase.PROMOTED, at)
-        case _:
-            return _done_on_the_way_back(state, at)
-
-
-def _done_on_the_way_back(state: Rollout, at: float) -> Rollout:
-    match state.phase:
-        case Phase.GUARDING:
-            return replace(_enter(state, Phase.RETURNING, at), weight=0)
-        case Phase.RETURNING:
-            return _enter(state, Phase.RETIRING, at)
-        case Phase.RETIRING if state.order.live is None:
-            return _enter(state, Phase.FAILED, at)
-        case Phase.RETIRING:
-            return _enter(state, Phase.CONFIRMING, at)
-        case Phase.CONFIRMING:
-            return _enter(state, Phase.ROLLED_BACK, at)
+def _asked(state: Rollout, event: Event) -> Rollout:
+    """Return what a person's wish makes of the state."""
+    match event:
+        case AbortRequested() if _can_turn_back(state):
+            cause = f"{event.why} (asked for by {event.by})"
+            return turn_back(state, event.at, cause, gradual=event.gradual)
+        case AbortRequested(gradual=False) | HurryRequested() if state.phase in WAY_BACK:
+            return hurry(state, event.at)
+        case HurryRequested() if state.order.kind is Kind.ROLLBACK:
+            state = replace(state, hurried=True)
+            return forward.next_step(state, event.at) if state.phase is Phase.HOLDING else state
+        case PromoteRequested() if state.phase in LOOKING:
+            return forward.pass_step(state, event.at)
+        case PauseRequested() if state.order.kind is Kind.ROLLOUT:
+            return replace(state, paused=True)
+        case ContinueRequested():
+            return replace(state, paused=False)
         case _:
             return state
 
 
 def _failed(state: Rollout, event: Failed) -> Rollout:
     if state.phase in WAY_BACK:
-        if state.attempts + 1 < ATTEMPTS_OF_THE_WAY_BACK:
+        return failed_on_the_way_back(state, event)
+    if state.phase is Phase.TIDYING:  # an old slot that won't stop does not undo a promotion
+        return replace(enter(state, Phase.PROMOTED, event.at), cause=event.cause)
+    if state.phase is Phase.CALLING and state.calling is Point.AFTER_ROLLBACK:
+        return forward.skip_hook(state, event.at)
+    if state.phase is Phase.VERIFYING:
+        if state.attempts + 1 < ATTEMPTS:
             return replace(state, attempts=state.attempts + 1)
-        return replace(_enter(state, Phase.FAILED, event.at), cause=event.cause)
-    if (
-        state.phase is Phase.TIDYING
-    ):  # promoted already: an old slot that won't stop changes nothing
-        return replace(_enter(state, Phase.PROMOTED, event.at), cause=event.cause)
-    return _turn_back(state, event.at, event.cause)
+        return replace(enter(state, Phase.FAILED, event.at), cause=event.cause)
+    return turn_back(state, event.at, event.cause)
 
 
 def _looked(state: Rollout, event: Looked) -> Rollout:
     analysis, verdict = judge(state.analysis, event.look)
+    if verdict.kind is VerdictKind.PASS:
+        verdict = _held_by_a_person(state, verdict) or verdict
     state = replace(state, analysis=analysis, verdict=verdict)
     if verdict.kind is VerdictKind.FAIL:
-        return _turn_back(state, event.at, verdict.reason)
+        return turn_back(state, event.at, verdict.reason)
     if verdict.kind is VerdictKind.PASS:
-        return _next_step(state, event.at)
+        return forward.pass_step(state, event.at)
     return state
 
 
-def _next_step(state: Rollout, at: float) -> Rollout:
-    if state.step_index + 1 == len(state.order.plan):
-        return _enter(state, Phase.PROMOTING, at)
-    state = replace(state, step_index=state.step_index + 1)
-    return _enter(state, Phase.STARTING, at)
-
-
-def _shift(state: Rollout, at: float) -> Rollout:
-    return replace(_enter(state, Phase.SHIFTING, at), weight=state.step.weight)
-
-
-def _watch(state: Rollout, at: float) -> Rollout:
-    if state.step.check is not Check.ANALYSIS:
-        return _next_step(state, at)
-    analysis = begin_step(
-        state.analysis,
-        at=at,
-        hold_seconds=state.step.hold_seconds,
-        patience_seconds=state.order.patience_seconds,
-    )
-    return replace(_enter(state, Phase.WATCHING, at), analysis=analysis)
+def _held_by_a_person(state: Rollout, verdict: Verdict) -> Verdict | None:
+    """Return the hold that takes the place of a pass, if somebody wants to decide."""
+    if state.paused:
+        rule, who = Rule.PAUSED, "it is paused"
+    elif state.step.gate and state.phase is Phase.WATCHING:
+        rule, who = Rule.GATE, "a gate stands here"
+    else:
+        return None
+    reason = f"{verdict.reason}; {who}: a person lets it go on"
+    return Verdict(VerdictKind.HOLD, rule, reason, verdict.numbers)
 
 
 def _can_turn_back(state: Rollout) -> bool:
-    promoted = state.phase in {Phase.PROMOTING, Phase.TIDYING}
-    return not (state.over or promoted or state.phase in WAY_BACK)
+    """Whether there is something to turn: not at the end, not twice, and not an old slot that goes."""
+    if state.over or state.phase in WAY_BACK or state.phase is Phase.TIDYING:
+        return False
+    return not (state.promoted and (state.order.live is None or state.order.kind is Kind.ROLLBACK))
 
 
-def _turn_back(state: Rollout, at: float, cause: str) -> Rollout:
-    first = Phase.RETIRING if state.order.live is None else Phase.GUARDING
-    return replace(_enter(state, first, at), cause=cause)
-
-
-def _after_promotion(order: Order) -> Phase:
-    keeps_old = order.kind is Kind.ROLLOUT and order.standby_seconds > 0
-    return Phase.PROMOTED if keeps_old or order.live is None else Phase.TIDYING
-
-
-def _enter(state: Rollout, phase: Phase, at: float) -> Rollout:
-    return replace(state, phase=phase, changed_at=at, attempts=0)
+def _warm_seconds(order: Order) -> float:
+    """Return how long the old slot stays warm from the promotion on: standby begins after the check."""
+    return order.monitor_seconds + order.standby_seconds if order.standby_seconds else 0.0

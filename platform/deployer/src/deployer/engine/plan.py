@@ -1,21 +1,30 @@
 """Strategies: small functions that return a plan, a tuple of steps.
 
 A step says how many instances each slot has, which share of the traffic the candidate gets, how long
-to stay, and what is checked. The engine walks a plan and knows no strategy.
+to stay, and what is checked. The engine walks a plan and knows no strategy. The last step gives the
+candidate everything; its check is the one after promotion, which is the order's and not the plan's. `instances` are the candidate's, `live_instances` what live has.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class Strategy(StrEnum):
+    """The ways a release can go out."""
+
+    CANARY = "canary"
+    BLUE_GREEN = "blue-green"
+    ROLLING = "rolling"
 
 
 class Check(StrEnum):
     """What a step asks of the candidate before the next step may begin."""
 
     NONE = "none"
-    SMOKE = "smoke"
     ANALYSIS = "analysis"
 
 
@@ -23,8 +32,8 @@ class Check(StrEnum):
 class Step:
     """One stop on the way: instances a slot, the candidate's weight in percent, hold and check.
 
-    `live_instances` is what the live slot keeps while this step lasts. A smoke check comes before
-    the weight is set, an analysis after it.
+    `live_instances` is what the live slot keeps once the candidate has its weight. New instances
+    answer a smoke check before the weight is set. `gate`: a person lets the rollout past the step.
     """
 
     candidate_instances: int
@@ -32,6 +41,7 @@ class Step:
     weight: int
     hold_seconds: float = 0.0
     check: Check = Check.NONE
+    gate: bool = False
 
 
 Plan = tuple[Step, ...]
@@ -41,28 +51,89 @@ class PlanError(ValueError):
     """A strategy was asked for a plan that can't be: weights that fall, no instances."""
 
 
-def canary(*, instances: int, weights: tuple[int, ...], hold_seconds: float) -> Plan:
-    """Return the canary plan: fill and smoke-check the idle slot, then raise its weight.
+def canary(
+    *,
+    instances: int,
+    live_instances: int,
+    weights: tuple[int, ...],
+    hold_seconds: float,
+    gates: tuple[int, ...] = (),
+) -> Plan:
+    """Return the canary plan: fill the idle slot, then raise its weight.
 
-    `weights` are percentages that rise to 100; each is held and analysed for `hold_seconds`.
-    Raises PlanError when they don't, or when there is no instance to take the load.
+    `weights` are percentages that rise to 100; each below 100 is held and analysed for
+    `hold_seconds`. `gates` are those of them that a person lets the rollout past.
+    Raises PlanError when they don't rise, or when there is no instance to take the load.
     """
     _require_instances(instances)
     rising = all(a < b for a, b in itertools.pairwise(weights))
     if not weights or not rising or weights[0] <= 0 or weights[-1] != 100:
         message = f"canary weights must rise from above 0 to 100, got {list(weights)}"
         raise PlanError(message)
-    fill = Step(instances, instances, 0, check=Check.SMOKE)
-    return (
-        fill,
-        *(Step(instances, instances, weight, hold_seconds, Check.ANALYSIS) for weight in weights),
+    unknown = sorted(set(gates) - set(weights[:-1]))
+    if unknown:
+        message = f"a gate stands at a weight below 100 of the plan, got {unknown}"
+        raise PlanError(message)
+    steps = (
+        Step(instances, live_instances, weight, hold_seconds, Check.ANALYSIS, gate=weight in gates)
+        for weight in weights[:-1]
     )
+    return (Step(instances, live_instances, 0), *steps, Step(instances, live_instances, 100))
 
 
-def switch(*, instances: int) -> Plan:
-    """Return the plan of a first deployment or an immediate rollback: ready, smoke, all traffic."""
+def blue_green(*, instances: int, live_instances: int) -> Plan:
+    """Return the blue-green plan: fill the idle slot, then all traffic in one step.
+
+    It is also the plan of a first deployment and of an immediate rollback.
+    Raises PlanError when there is no instance to take the load.
+    """
     _require_instances(instances)
-    return (Step(instances, instances, 0, check=Check.SMOKE), Step(instances, instances, 100))
+    return (Step(instances, live_instances, 0), Step(instances, live_instances, 100))
+
+
+def rolling(*, instances: int, live_instances: int, hold_seconds: float) -> Plan:
+    """Return the rolling plan: one instance after the other, the weight following them.
+
+    A step starts one of the candidate's instances, gives it its share, and stops one of live's, so
+    that there is never less than full capacity. Each below 100 % is analysed for `hold_seconds`.
+    Raises PlanError when there is no instance to roll.
+    """
+    _require_instances(instances)
+    steps = (
+        Step(
+            number,
+            math.ceil(live_instances * (instances - number) / instances),
+            round(100 * number / instances),
+            hold_seconds,
+            Check.ANALYSIS,
+        )
+        for number in range(1, instances)
+    )
+    return (*steps, Step(instances, 0, 100))
+
+
+def gradual(
+    *, instances: int, live_instances: int, weights: tuple[int, ...], hold_seconds: float
+) -> Plan:
+    """Return the plan of a gradual rollback: the bad release's share falls through `weights`.
+
+    The candidate is the release that comes back. `weights` are percentages that fall, all between 0
+    and 100; each is held for `hold_seconds`, nothing is analysed. Raises PlanError otherwise.
+    """
+    _require_instances(instances)
+    require_falling(weights)
+    steps = (Step(instances, live_instances, 100 - weight, hold_seconds) for weight in weights)
+    return (Step(instances, live_instances, 0), *steps, Step(instances, live_instances, 100))
+
+
+def require_falling(weights: tuple[int, ...]) -> None:
+    """Raise PlanError unless the weights fall between 100 and 0, both excluded."""
+    falling = all(a > b for a, b in itertools.pairwise(weights))
+    if not falling or not all(0 < weight < 100 for weight in weights):
+        message = (
+            f"the weights of a gradual rollback must fall between 100 and 0, got {list(weights)}"
+        )
+        raise PlanError(message)
 
 
 def _require_instances(instances: int) -> None:

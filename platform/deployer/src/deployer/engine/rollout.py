@@ -1,4 +1,4 @@
-"""The state of a rollout, and the events and actions that the engine speaks in.
+"""The state of a rollout: what was ordered, and where it is.
 
 All of it is plain frozen data: the ledger stores orders and events as JSON, and a state is what
 `advance` makes of an order and its events. Nothing here reads a clock.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deployer.analysis import Analysis, Limits, Look, Verdict
-from deployer.engine.plan import Plan, Step
+from deployer.analysis import Analysis, Limits, Verdict
+from deployer.engine.plan import Plan, Step, Strategy
 from deployer.model import Release, ServiceName, Slot
 
 
@@ -28,15 +28,23 @@ class Phase(StrEnum):
     MIGRATING = "migrating"
     STARTING = "starting"
     SMOKING = "smoking"
+    CALLING = "calling"
     SHIFTING = "shifting"
+    SHRINKING = "shrinking"
     WATCHING = "watching"
+    HOLDING = "holding"
     PROMOTING = "promoting"
+    MONITORING = "monitoring"
+    VERIFYING = "verifying"
     TIDYING = "tidying"
 
     GUARDING = "guarding"
     RETURNING = "returning"
+    EASING = "easing"
+    RESTORING = "restoring"
     RETIRING = "retiring"
     CONFIRMING = "confirming"
+    REPORTING = "reporting"
 
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
@@ -44,15 +52,52 @@ class Phase(StrEnum):
 
 
 TERMINAL = frozenset({Phase.PROMOTED, Phase.ROLLED_BACK, Phase.FAILED})
-WAY_BACK = frozenset({Phase.GUARDING, Phase.RETURNING, Phase.RETIRING, Phase.CONFIRMING})
+LOOKING = frozenset({Phase.WATCHING, Phase.MONITORING})
+WAY_BACK = frozenset(
+    {
+        Phase.GUARDING,
+        Phase.RETURNING,
+        Phase.EASING,
+        Phase.RESTORING,
+        Phase.RETIRING,
+        Phase.CONFIRMING,
+        Phase.REPORTING,
+    }
+)
+
+
+class Point(StrEnum):
+    """Where a hook may be called."""
+
+    BEFORE_ROLLOUT = "before-rollout"
+    BEFORE_TRAFFIC = "before-traffic"
+    AFTER_STEP = "after-step"
+    AFTER_PROMOTION = "after-promotion"
+    AFTER_ROLLBACK = "after-rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """Something of the service's own that is called at a point: a command or a URL, one of both.
+
+    A command that ends with another code than 0, an answer other than 2xx, or none of either within
+    `timeout_seconds` is a failure: the rollout turns back. After a rollback it is only told.
+    """
+
+    point: Point
+    command: tuple[str, ...] = ()
+    url: str = ""
+    timeout_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What was asked for, fixed when the rollout begins.
 
-    `live` is None for a first deployment. `standby_seconds` is how long the old slot stays warm
-    after promotion; 0 retires it at once. `planned_requests` sizes the sequential test.
+    `live` is None for a first deployment. `monitor_seconds` is how long the candidate is analysed
+    after promotion, `standby_seconds` how long the old slot stays warm after that; 0 retires it at
+    once. `planned_requests` sizes the sequential test, `business` names the pairs it watches. On a
+    gradual way back the candidate's share falls through `ease_weights`, each held `ease_seconds`.
     """
 
     service: ServiceName
@@ -67,6 +112,16 @@ class Order:
     patience_seconds: float
     standby_seconds: float
     started_at: float
+    strategy: Strategy = Strategy.CANARY
+    monitor_seconds: float = 0.0
+    hooks: tuple[Hook, ...] = ()
+    business: tuple[str, ...] = ()
+    ease_weights: tuple[int, ...] = ()
+    ease_seconds: float = 0.0
+
+    def hooks_at(self, point: Point) -> tuple[Hook, ...]:
+        """Return the hooks of a point, in the order they are declared."""
+        return tuple(hook for hook in self.hooks if hook.point is point)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +129,10 @@ class Rollout:
     """A rollout as it stands: what `advance` takes and returns.
 
     `weight` is the last share that the router was asked to give the candidate, `cause` why it
-    turned back, `attempts` how often the pending action of the way back has failed.
+    turned back, `attempts` how often the pending action has failed where it is tried again.
+    `promoted`: the candidate may have been recorded as live. `gradual`: the way back goes step by
+    step. `hurried`: nothing is held any longer. `paused`: a person does not want it to go on by itself. `calling` is the point whose hooks
+    are being called, `called` how many of them were.
     """
 
     order: Order
@@ -86,6 +144,12 @@ class Rollout:
     verdict: Verdict | None = None
     cause: str | None = None
     changed_at: float = 0.0
+    promoted: bool = False
+    gradual: bool = False
+    hurried: bool = False
+    paused: bool = False
+    calling: Point | None = None
+    called: int = 0
 
     @property
     def step(self) -> Step:
@@ -102,118 +166,9 @@ class Rollout:
         """The slot that served before."""
         return self.order.candidate_slot.other
 
-
-# Events: what happened, with the time it happened at.
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The pending action succeeded. `phase` names it, so that an echo can't advance another."""
-
-    at: float
-    phase: Phase
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The pending action failed, with the reason in a sentence and the last log lines."""
-
-    at: float
-    phase: Phase
-    cause: str
-    details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """The metrics were read; the engine judges them."""
-
-    at: float
-    look: Look
-
-
-@dataclass(frozen=True, slots=True)
-class AbortRequested:
-    """Somebody wants the traffic back where it was."""
-
-    at: float
-    by: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class PromoteRequested:
-    """Somebody decided that the step under way is good enough."""
-
-    at: float
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """Another process took the rollout over from a holder that died."""
-
-    at: float
-    holder: str
-
-
-Event = Done | Failed | Looked | AbortRequested | PromoteRequested | Resumed
-
-
-# Actions: what to do next. Each may be done twice with the same result.
-
-
-@dataclass(frozen=True, slots=True)
-class Migrate:
-    """Bring the schema forward (expand) to what the release wants."""
-
-    release: Release
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Have that many ready instances of the release in the slot."""
-
-    slot: Slot
-    release: Release
-    instances: int
-
-
-@dataclass(frozen=True, slots=True)
-class Smoke:
-    """Call the release in its slot, at its own address, and see that it answers as itself."""
-
-    slot: Slot
-    release: Release
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """Give the candidate that share of the traffic, and see at the router that it has it."""
-
-    candidate_slot: Slot
-    weight: int
-
-
-@dataclass(frozen=True, slots=True)
-class TakeLook:
-    """Read the metrics of both slots."""
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """Record the slot as the live one."""
-
-    slot: Slot
-    release: Release
-    standby_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Retire:
-    """Drain and stop whatever runs in the slot."""
-
-    slot: Slot
-
-
-Action = Migrate | Start | Smoke | Shift | TakeLook | Promote | Retire
+    @property
+    def headline(self) -> str:
+        """Where the rollout is, in a few words. The ledger keeps it: a replay must say the same."""
+        verdict = f"{self.verdict.kind}:{self.verdict.rule}" if self.verdict else "-"
+        place = f"{self.step_index + 1}/{len(self.order.plan)}"
+        return f"{self.phase} {place} {self.weight}% {verdict}"

@@ -7,3 +7,4 @@ from deployer.ledger.protocol import LeaseHeldError as LeaseHeldError
 from deployer.ledger.protocol import Ledger as Ledger
 from deployer.ledger.protocol import Request as Request
 from deployer.ledger.protocol import StaleFenceError as StaleFenceError
+from deployer.ledger.protocol import Verb as Verb

@@ -17,7 +17,15 @@ from pathlib import Path
 
 import psutil
 
-from deployer.ledger.protocol import Entry, Header, Lease, LeaseHeldError, Request, StaleFenceError
+from deployer.ledger.protocol import (
+    Entry,
+    Header,
+    Lease,
+    LeaseHeldError,
+    Request,
+    StaleFenceError,
+    Verb,
+)
 from deployer.model import Fence, RolloutId, ServiceName
 
 LEASE_SECONDS = 10.0  # four missed heartbeats of two seconds, and some
@@ -30,7 +38,7 @@ CREATE TABLE IF NOT EXISTS rollout (
     started_at REAL NOT NULL, finished_at REAL, outcome TEXT);
 CREATE TABLE IF NOT EXISTS event (
     rollout INTEGER NOT NULL REFERENCES rollout, number INTEGER NOT NULL, at REAL NOT NULL,
-    kind TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (rollout, number));
+    kind TEXT NOT NULL, body TEXT NOT NULL, headline TEXT NOT NULL, PRIMARY KEY (rollout, number));
 CREATE TABLE IF NOT EXISTS request (
     id INTEGER PRIMARY KEY, rollout INTEGER NOT NULL REFERENCES rollout, at REAL NOT NULL,
     verb TEXT NOT NULL, "by" TEXT NOT NULL, why TEXT NOT NULL, taken INTEGER NOT NULL DEFAULT 0);
@@ -119,9 +127,9 @@ class FileLedger:
         with self._write() as db:
             self._require(db, lease)
             db.execute(
-                "INSERT INTO event SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?"
+                "INSERT INTO event SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, ?"
                 " FROM event WHERE rollout = ?",
-                (rollout, entry.at, entry.kind, entry.body, rollout),
+                (rollout, entry.at, entry.kind, entry.body, entry.headline, rollout),
             )
             db.executemany(
                 "UPDATE request SET taken = 1 WHERE id = ?", [(each.number,) for each in answers]
@@ -139,7 +147,8 @@ class FileLedger:
     def entries(self, rollout: RolloutId) -> tuple[Entry, ...]:
         """Return a rollout's events in the order they were written."""
         rows = self._db.execute(
-            "SELECT at, kind, body FROM event WHERE rollout = ? ORDER BY number", (rollout,)
+            "SELECT at, kind, body, headline FROM event WHERE rollout = ? ORDER BY number",
+            (rollout,),
         )
         return tuple(Entry(*row) for row in rows)
 
@@ -174,7 +183,7 @@ class FileLedger:
             " ORDER BY id",
             (rollout,),
         )
-        return tuple(Request(*row) for row in rows)
+        return tuple(Request(at, Verb(verb), by, why, number) for at, verb, by, why, number in rows)
 
     @staticmethod
     def _require(db: sqlite3.Connection, lease: Lease) -> None:

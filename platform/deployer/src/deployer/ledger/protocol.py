@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from deployer.errors import ConflictError
@@ -27,11 +28,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of a rollout: when, what kind, and its JSON body."""
+    """One event of a rollout: when, what kind, its JSON body, and where it left the rollout.
+
+    `headline` is not read when a rollout is resumed; a replay is held to it.
+    """
 
     at: float
     kind: str
     body: str
+    headline: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,23 @@ class Header:
     outcome: str | None
 
 
+class Verb(StrEnum):
+    """What another process may ask the holder of a rollout for."""
+
+    ABORT = "abort"
+    ABORT_GRADUALLY = "abort-gradually"
+    PROMOTE = "promote"
+    PAUSE = "pause"
+    CONTINUE = "continue"
+    HURRY = "hurry"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A wish of another process: `abort` or `promote`. `number` is the ledger's own, once it waits."""
+    """A wish of another process. `number` is the ledger's own, once it waits."""
 
     at: float
-    verb: str
+    verb: Verb
     by: str
     why: str
     number: int | None = field(default=None, compare=False)

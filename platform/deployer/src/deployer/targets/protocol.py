@@ -71,8 +71,8 @@ class Situation:
 class Target(Protocol):
     """A place where the releases of services run in two slots behind a router."""
 
-    def migrate(self, release: Release, *, phase: str) -> None:
-        """Bring the service's schema forward by one phase's revisions."""
+    def migrate(self, release: Release, *, phase: str) -> tuple[str, ...]:
+        """Bring the service's schema forward by one phase's revisions; return what was applied."""
         ...
 
     def start(

@@ -71,8 +71,11 @@ class LocalTarget:
             maxsize=4, retries=False, timeout=urllib3.Timeout(connect=0.5, read=2.0)
         )
 
-    def migrate(self, release: Release, *, phase: str) -> None:
-        """Run the release's own migrations of a phase; raise OperationError `migration-failed`."""
+    def migrate(self, release: Release, *, phase: str) -> tuple[str, ...]:
+        """Run the release's own migrations of a phase, and return the revisions it applied.
+
+        Raises OperationError `migration-failed`.
+        """
         program = (self.builds.python(release), "-m", "platform_kit.migrations")
         done = runner.run(
             (*program, release.service, "--phase", phase),
@@ -86,6 +89,7 @@ class LocalTarget:
                 hint=f"mend migrations/{release.service} and call again",
                 details=done.tail,
             )
+        return tuple(json.loads(done.stdout.splitlines()[-1])["applied"])
 
     def start(
         self,
