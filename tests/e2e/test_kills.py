@@ -16,7 +16,7 @@ from deployer.commands.context import Context
 from deployer.commands.demo.story import Call, Customer
 from deployer.commands.demo.traffic import Traffic
 from deployer.commands.orders import unfinished
-from deployer.commands.rollout import rollback
+from deployer.commands.rollback import rollback
 from deployer.commands.status import status
 from deployer.commands.up import up
 from deployer.targets.local import processes

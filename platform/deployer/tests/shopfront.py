@@ -23,8 +23,8 @@ from deployer.commands.release import Wanted
 from deployer.commands.rollout import rollout
 from deployer.commands.up import down
 from deployer.driver import read_rollout
-from deployer.engine import Event, Phase, Rollout
-from deployer.ledger import Request
+from deployer.engine import LOOKING, Event, Phase, Rollout
+from deployer.ledger import Request, Verb
 from deployer.model import ServiceName
 from deployer.releases import Version
 
@@ -73,8 +73,8 @@ class Shop:
     def push(self, state: Rollout, _event: Event | None) -> None:
         """Listen to a rollout, and promote each step by hand: no scenario needs traffic for it."""
         header = unfinished(self.context, PRODUCT)
-        if state.phase is Phase.WATCHING and header is not None:
-            wish = Request(time.time(), "promote", by="the scenario", why="no traffic")
+        if state.phase in LOOKING and header is not None:
+            wish = Request(time.time(), Verb.PROMOTE, by="the scenario", why="no traffic")
             self.context.ledger.request(header.id, wish)
 
     def promote_next(self) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.environment import load_environment
+from deployer.environment import layered, load_environment
 from deployer.errors import InputError
 
 CHECKOUT = Path(__file__).parents[3]
@@ -87,6 +87,42 @@ def test_a_missing_target_is_named(folder: Path):
     error = broken(folder, "[rollout]\nhold_seconds = 5\n")
 
     assert "key target" in error.cause
+
+
+def test_prod_holds_a_quarter_of_an_hour_a_step_and_after_promotion():
+    """The mission's figures, and its limits."""
+    prod = load_environment(CHECKOUT / "environments", "prod")
+
+    assert (prod.rollout.hold_seconds, prod.rollout.monitor_seconds) == (900, 900)
+    assert prod.rollout.weights == (10, 25, 50, 100)
+    assert prod.limits == load_environment(CHECKOUT / "environments", "local").limits
+    assert not prod.instance.faults_allowed
+
+
+def test_a_broken_freeze_window_is_named_with_its_key(folder: Path):
+    """Also one in a list of tables."""
+    window = '[[freeze]]\nreason = "x"\nfrom = 2026-12-24T00:00:00Z\nuntil = "soon"\n'
+    error = broken(folder, f'target = "local"\n{window}')
+
+    assert "line 5, key freeze.until" in error.cause
+
+
+def test_a_service_may_have_a_policy_of_its_own(folder: Path):
+    """Only the keys that are set count above the environment's."""
+    text = 'target = "local"\n[services.product.rollout]\nstrategy = "rolling"\n'
+    (folder / "local.toml").write_text(text)
+    environment = load_environment(folder, "local")
+
+    own = environment.services["product"].rollout
+    assert own.model_dump(exclude_unset=True) == {"strategy": "rolling"}
+
+
+def test_layers_of_a_policy_go_above_each_other_key_by_key():
+    """What a layer does not say is the one's below, and in the end the default."""
+    policy = layered({"strategy": "rolling", "instances": 3}, {"instances": 2}, {})
+
+    assert (policy.strategy, policy.instances) == ("rolling", 2)
+    assert policy.weights == (10, 25, 50, 100)
 
 
 def test_the_name_is_the_files(folder: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -27,6 +28,54 @@ def test_a_program_is_run_to_its_end():
 
     assert (done.code, done.stdout, done.stderr) == (3, "out\n", "err")
     assert done.arguments[0] == sys.executable
+
+
+def unless(
+    interrupted: Callable[[], bool], code: str, *, seconds: float = 20.0, **extra: str
+) -> Completed:
+    return runner.run_unless(
+        interrupted, python(code), cwd=Path.cwd(), environment=extra, timeout_seconds=seconds
+    )
+
+
+def test_a_program_that_nobody_interrupts_comes_to_its_end():
+    """Its code and all that it printed come back, with our environment and more."""
+    done = unless(
+        lambda: False, "import os, sys; print(os.environ['EXTRA']); sys.exit(4)", EXTRA="1"
+    )
+
+    assert (done.code, done.tail) == (4, ("1",))
+
+
+def test_an_interrupted_program_ends_at_once_and_its_children_with_it(tmp_path: Path):
+    """Whoever wants something else does not wait, and nothing stays behind."""
+    note = tmp_path / "child"
+    child = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    done = unless(lambda: note.exists() and note.read_text() != "", parent)
+
+    assert done.code == runner.INTERRUPTED
+    assert eventually(lambda: not psutil.pid_exists(int(note.read_text())))
+
+
+def test_a_program_that_takes_too_long_is_ended_and_says_so():
+    """With what it had printed until then."""
+    done = unless(
+        lambda: False, "import time; print('on it', flush=True); time.sleep(60)", seconds=0.3
+    )
+
+    assert done.code == runner.TIMED_OUT
+    assert done.tail == ("on it", f"{sys.executable}: no end after 0.3 s")
+
+
+def test_a_program_that_there_is_not_is_told_as_a_shell_would(tmp_path: Path):
+    """Also where it could be interrupted."""
+    done = runner.run_unless(
+        lambda: False, ("./nothing-here",), cwd=tmp_path, environment={}, timeout_seconds=5
+    )
+
+    assert done.code == 127
+    assert "nothing-here" in done.stderr
 
 
 def test_a_program_gets_its_folder_and_our_environment_with_more(tmp_path: Path):

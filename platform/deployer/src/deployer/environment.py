@@ -166,9 +166,9 @@ def _broken(path: Path, why: str, *, hint: str) -> InputError:
 
 def _invalid(path: Path, text: str, error: ValidationError) -> InputError:
     first = error.errors()[0]
-    # Numbers are places in a list, words with a capital the kinds that a value was tried as.
-    words = [part for part in first["loc"] if isinstance(part, str) and part[:1].islower()]
-    keys = tuple(word for word in words if "-" not in word)
+    # Numbers are places in a list; a freeze's moments are tried as two kinds, which are no keys.
+    words = [part for part in first["loc"] if isinstance(part, str)]
+    keys = tuple(word for word in words if word not in {"datetime", "time"})
     line = _line_of(text, keys)
     where = f"line {line}, key {'.'.join(keys)}" if line else f"key {'.'.join(keys)}"
     if first["type"] == "extra_forbidden":
@@ -193,7 +193,7 @@ def _fields(section: tuple[str, ...]) -> list[str]:
 def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
     section: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[([^\]]+)\]", line):
+        if header := re.match(r"\s*\[{1,2}([^\]]+)\]", line):
             section = tuple(part.strip() for part in header[1].split("."))
             if section == keys:
                 return number

@@ -104,7 +104,7 @@ def run_unless(
         output.seek(0)
         text = output.read()
     late = f"{words[0]}: no end after {timeout_seconds:g} s"
-    return Completed(words, code, "", f"{text}\n{late}" if code == TIMED_OUT else text)
+    return Completed(words, code, "", f"{text.rstrip()}\n{late}" if code == TIMED_OUT else text)
 
 
 def _watch(

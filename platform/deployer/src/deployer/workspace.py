@@ -162,6 +162,20 @@ class Workspace:
         found = self._git("rev-parse", "HEAD")
         return found.stdout.strip() if found.code == 0 else None
 
+    def log_between(
+        self, service: ServiceName, old: str | None, new: str | None
+    ) -> tuple[str, ...]:
+        """Return a line a commit between two that changed what the service is built from.
+
+        Says so where one of them was no commit, or is not in this copy.
+        """
+        if old is None or new is None:
+            return ("One of both was built from a tree that was not committed.",)
+        if not (self.has_commit(old) and self.has_commit(new)):
+            return ("One of both commits is not in this copy.",)
+        listed = self._git("log", "--format=- %h %s", f"{old}..{new}", "--", *self._paths(service))
+        return tuple(listed.stdout.splitlines()) or ("The same.",)
+
     def stage(self, service: ServiceName, version: Version, *, into: Path) -> Source:
         """Copy the working tree of a service into a folder to build from."""
         for path in self._tracked(service):

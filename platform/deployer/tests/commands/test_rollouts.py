@@ -11,7 +11,8 @@ from shopfront import PRODUCT, wanted
 
 from deployer.commands.context import open_context
 from deployer.commands.release import build_release, parse_wanted, version_of
-from deployer.commands.rollout import request, rollout
+from deployer.commands.rollout import rollout
+from deployer.commands.running import request
 from deployer.commands.status import status
 from deployer.commands.why import why
 from deployer.engine import Phase

@@ -13,7 +13,9 @@ from shopfront import BROWSE, PRODUCT, SECONDS, Shop, until, wanted
 from deployer.cli.main import INTERRUPTED
 from deployer.commands.doctor import examine
 from deployer.commands.plan import forecast
-from deployer.commands.rollout import promoted_releases, retire_standbys, rollout
+from deployer.commands.rollback import promoted_releases
+from deployer.commands.rollout import rollout
+from deployer.commands.running import retire_standbys
 from deployer.commands.status import status
 from deployer.commands.why import why
 from deployer.engine import Phase

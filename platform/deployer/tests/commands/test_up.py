@@ -15,7 +15,7 @@ from shopfront import PRODUCT, PROGRAM, SECONDS, until, wanted
 from deployer.commands.context import Context, open_context
 from deployer.commands.orders import unfinished
 from deployer.commands.release import build_release
-from deployer.commands.rollout import describe_rollback
+from deployer.commands.rollback import describe_rollback
 from deployer.commands.status import status
 from deployer.commands.up import ONE_AT_A_TIME, _alone, down, plan_up, up
 from deployer.commands.why import why

@@ -12,16 +12,9 @@ from shopfront import PRODUCT, SECONDS, until, wanted
 
 from deployer.commands.orders import carry_out, order_rollback, order_rollout, unfinished
 from deployer.commands.release import build_release
-from deployer.commands.rollout import (
-    describe_resume,
-    describe_rollback,
-    promoted_releases,
-    request,
-    resume,
-    retire_standbys,
-    rollback,
-    rollout,
-)
+from deployer.commands.rollback import describe_rollback, promoted_releases, rollback
+from deployer.commands.rollout import rollout
+from deployer.commands.running import abort, describe_resume, request, resume, retire_standbys
 from deployer.commands.up import up
 from deployer.driver import encode_order
 from deployer.engine import Event, Kind, Order, Phase, Rollout
@@ -89,7 +82,7 @@ def test_a_running_rollout_is_aborted_by_a_request(paper: Paper, pool: ThreadPoo
     paper.commit_next()
     running = pool.submit(rollout, paper.context, [wanted()])
     until(lambda: paper.phase is Phase.WATCHING, "watching")
-    request(paper.context, PRODUCT, "abort", why="aborted by hand")
+    assert abort(paper.context, PRODUCT, why="aborted by hand") is None
     (state,) = running.result(SECONDS)
 
     assert state is not None

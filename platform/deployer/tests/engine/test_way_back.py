@@ -85,7 +85,9 @@ def test_the_way_back_of_a_rolling_release_fills_the_old_slot_first():
     assert actions[:2] == [Scale(Slot.BLUE, OLD, 2), Shift(Slot.GREEN, 0)]
 
 
-@pytest.mark.parametrize("phase", [p for p in FORWARD if p not in {Phase.WATCHING, Phase.MONITORING}])
+@pytest.mark.parametrize(
+    "phase", [p for p in FORWARD if p not in {Phase.WATCHING, Phase.MONITORING}]
+)
 def test_a_failed_action_on_the_way_forward_turns_back(phase: Phase):
     """Whatever fails ends with the old release serving, and says why."""
     state = walked(phase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -11,8 +12,9 @@ from rich.live import Live
 from rich.table import Table
 
 from deployer.commands.plan import Forecast, ForecastStep
+from deployer.commands.replay import Replay
 from deployer.commands.status import ServiceLine, SlotLine
-from deployer.commands.why import Account
+from deployer.commands.why import Account, Split
 
 REFRESH_SECONDS = 0.5
 
@@ -84,6 +86,41 @@ def print_account(account: Account) -> None:
         )
         for line in each.reason.splitlines():
             click.echo(f"             {line}")
+        if each.would_change:
+            click.echo(f"             otherwise: {each.would_change}")
+    if account.split is not None:
+        click.echo(f"  time: {_split(account.split)}")
+
+
+def print_replay(replay: Replay) -> None:
+    """Print `replay`."""
+    head = (
+        f"{replay.service}: rollout {replay.rollout} of {replay.candidate}, {replay.events} events"
+    )
+    found = replay.divergence
+    if found is None:
+        click.echo(f"{head}: every decision the same")
+        return
+    click.echo(f"{head}: differs after {found.at:.1f} s")
+    click.echo(f"  recorded: {found.recorded}")
+    click.echo(f"  replayed: {found.replayed}")
+    click.echo(f"  {found.reason}")
+
+
+def _split(split: Split) -> str:
+    """Say where the time of a rollback went: `fault at 12.1 s, detected 3.4 s later, ...`."""
+    marks = (
+        ("fault", split.fault_at),
+        ("detected and decided", split.detected_at),
+        ("old slot ready", split.acted_at),
+        ("all traffic back", split.converged_at),
+    )
+    known = [(name, at) for name, at in marks if at is not None]
+    first, begun = known[0]
+    later = (
+        f"{name} {at - before:.2f} s later" for (_, before), (name, at) in itertools.pairwise(known)
+    )
+    return ", ".join((f"{first} at {begun:.1f} s", *later))
 
 
 def _version(slot: SlotLine | None) -> str:

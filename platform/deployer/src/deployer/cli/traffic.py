@@ -223,6 +223,36 @@ def why(*, service: str, last: int, environment: str, as_json: bool) -> None:
         print_account(each)
 
 
+@click.command()
+@click.argument("service")
+@click.option(
+    "--last",
+    default=1,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="How many rollouts, newest first.",
+)
+@click.option("--policy", metavar="ENV", help="Judge by that environment's limits instead.")
+@with_environment
+@with_json
+def replay(*, service: str, last: int, policy: str | None, environment: str, as_json: bool) -> None:
+    """Feed a ledger back to the engine: the same decisions, or where another limit would differ."""
+    from deployer.cli.tables import print_replay  # noqa: PLC0415
+    from deployer.commands.policy import limits_of  # noqa: PLC0415
+    from deployer.commands.replay import replay as feed_back  # noqa: PLC0415
+
+    context = open_environment(environment)
+    limits = limits_of(open_environment(policy)) if policy else None
+    found = feed_back(context, context.workspace.service(service), limit=last, limits=limits)
+    if as_json:
+        print_json(found)
+    else:
+        for each in found:
+            print_replay(each)
+    if limits is None and any(each.divergence for each in found):
+        raise SystemExit(1)
+
+
 def _ask(service: str, environment: str, verb: str, *, dry_run: bool) -> None:
     from deployer.commands.running import describe_request, request  # noqa: PLC0415
     from deployer.ledger import Verb  # noqa: PLC0415
@@ -244,4 +274,4 @@ def _setting(text: str) -> tuple[str, str]:
     return name, value
 
 
-COMMANDS = (plan, rollout, rollback, resume, promote, pause, abort, watch, why)
+COMMANDS = (plan, rollout, rollback, resume, promote, pause, abort, watch, why, replay)

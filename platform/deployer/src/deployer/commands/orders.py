@@ -19,8 +19,10 @@ from deployer.commands.policy import (
 )
 from deployer.driver import Driver, Listener, encode, encode_order, read_rollout
 from deployer.engine import (
+    Event,
     Kind,
     Order,
+    Phase,
     Plan,
     Point,
     Resumed,
@@ -149,6 +151,11 @@ def take_over(
 
 
 def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
+    def tell(state: Rollout, event: Event | None) -> None:
+        if state.phase in {Phase.ROLLED_BACK, Phase.FAILED}:
+            _report_incident(context, service)
+        listen(state, event)
+
     return Driver(
         target=context.target,
         ledger=context.ledger,
@@ -156,8 +163,18 @@ def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
         hooks=ServiceHooks(context),
         clock=context.clock,
         look_seconds=policy_of(context, service).look_seconds,
-        listen=listen,
+        listen=tell,
     )
+
+
+def _report_incident(context: Context, service: ServiceName) -> None:
+    """Write the incident file of the rollout that has just come to its end, before it is closed."""
+    from deployer.commands.incident import write_incident  # noqa: PLC0415  # it needs `why`, which needs us
+
+    (header,) = context.ledger.history(service, limit=1)
+    path = write_incident(context, header)
+    if path is not None:
+        context.say(f"{service}: what happened is told in {path}")
 
 
 def _order(

@@ -163,7 +163,7 @@ class Driver:
         first = requests[0]
         return _WISHES[first.verb](now, first.by), requests[:1]
 
-    def _perform(
+    def _perform(  # noqa: C901  # a table: an action a case
         self, action: Action, lease: Lease, rollout_id: RolloutId, state: Rollout
     ) -> Event:
         service, fence = lease.service, lease.fence
