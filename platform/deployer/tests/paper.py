@@ -72,7 +72,7 @@ class PaperTarget(LocalTarget):
     def migrate(self, release: Release, *, phase: str) -> None:
         self._do("migrate")
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,

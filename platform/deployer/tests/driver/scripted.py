@@ -64,7 +64,7 @@ class Target:
     def migrate(self, release: Release, *, phase: str) -> None:
         self._begin(f"migrate {phase}")
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,

@@ -143,7 +143,7 @@ class Driver:
             case Migrate(release):
                 self.target.migrate(release, phase="expand")
             case Start(slot, release, instances):
-                self.target.start(
+                self.target.scale(
                     slot,
                     release,
                     instances,

@@ -75,7 +75,7 @@ class Target(Protocol):
         """Bring the service's schema forward by one phase's revisions."""
         ...
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,
@@ -84,7 +84,11 @@ class Target(Protocol):
         fence: Fence,
         interrupted: Interrupted,
     ) -> None:
-        """Have that many ready instances of the release in the slot, and nothing else in it."""
+        """Have exactly that many ready instances of the release in the slot, and nothing else in it.
+
+        What is too many leaves the router before it is drained and stopped. With none the slot
+        stays installed: release and configuration are remembered.
+        """
         ...
 
     def smoke(self, slot: Slot, release: Release) -> None:
@@ -92,7 +96,11 @@ class Target(Protocol):
         ...
 
     def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
-        """Give the slot `weight` percent and the other the rest; return when the router does it."""
+        """Give the slot `weight` percent and the other the rest; return when the router does it.
+
+        Raises OperationError `slot-not-ready` rather than give traffic to a slot without a ready
+        instance while the other has one. Never waits for the slot that the traffic leaves.
+        """
         ...
 
     def promote(
