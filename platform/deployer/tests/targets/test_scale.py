@@ -341,3 +341,20 @@ def test_where_no_slot_is_ready_the_route_is_set_as_asked(both: Stack):
     both.shift(GREEN, 50)
 
     assert routed(both) == {"product-blue": (50, 1), "product-green": (50, 1)}
+
+
+# What failed
+
+
+def test_the_failed_requests_of_a_release_are_told_with_their_lines(both: Stack):
+    """By the ids that the answers carried, the newest, and only since then."""
+    broken = replace(both.v2, configuration=(("PLATFORM_FAULT_ERROR_SHARE", "1"),))
+    both.scale(GREEN, broken)
+    both.shift(GREEN, 100)
+    ids = both.ask(BROWSE, times=3)
+    found = both.target.failing_requests(GREEN, broken, since=time.time() - 60, limit=2)
+
+    assert [each.request_id for each in found] == ids[-2:]
+    assert {(each.method, each.route, each.status) for each in found} == {("GET", BROWSE, 500)}
+    assert all(each.request_id in line for each in found for line in each.lines)
+    assert both.target.failing_requests(GREEN, broken, since=time.time() + 1, limit=9) == ()

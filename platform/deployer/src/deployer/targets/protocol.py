@@ -68,6 +68,18 @@ class Situation:
         return next((status for status in self.slots if status.slot is slot), None)
 
 
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """A request that a release answered with 5xx, and what it logged meanwhile, line by line."""
+
+    request_id: str
+    at: float
+    method: str
+    route: str
+    status: int
+    lines: tuple[str, ...]
+
+
 class Target(Protocol):
     """A place where the releases of services run in two slots behind a router."""
 
@@ -111,6 +123,15 @@ class Target(Protocol):
 
     def retire(self, service: ServiceName, slot: Slot, *, fence: Fence) -> None:
         """Drain and stop whatever is in the slot, and forget it."""
+        ...
+
+    def failing_requests(
+        self, slot: Slot, release: Release, *, since: float, limit: int
+    ) -> tuple[FailedRequest, ...]:
+        """Return the newest requests since a time that the release failed in the slot, oldest first.
+
+        At most `limit`, and only as far back as the logs are kept: for people, never for a verdict.
+        """
         ...
 
     def situation(self, service: ServiceName) -> Situation:

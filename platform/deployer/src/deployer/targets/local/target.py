@@ -21,12 +21,13 @@ from deployer import runner
 from deployer.environment import Environment
 from deployer.errors import OperationError
 from deployer.model import Fence, Release, ServiceName, Slot
-from deployer.targets.local import ports, processes
+from deployer.targets.local import logs, ports, processes
 from deployer.targets.local.builds import Builds
 from deployer.targets.local.postgres import Postgres
 from deployer.targets.local.record import Instance, RecordStore, ServiceRecord, SlotRecord
 from deployer.targets.local.router import Router
 from deployer.targets.protocol import (
+    FailedRequest,
     InstanceStatus,
     Interrupted,
     InterruptedWait,
@@ -169,6 +170,12 @@ class LocalTarget:
         """Drain and stop whatever is in the slot, and forget it."""
         self.records.update(service, lambda record: record.with_slot(slot, None), fence=fence)
         self._let_go(service, slot)
+
+    def failing_requests(
+        self, slot: Slot, release: Release, *, since: float, limit: int
+    ) -> tuple[FailedRequest, ...]:
+        """Return the newest requests that the release failed in the slot, oldest first."""
+        return logs.failing_requests(self._log(release, slot), since=since, limit=limit)
 
     def situation(self, service: ServiceName) -> Situation:
         """Look at the service."""
