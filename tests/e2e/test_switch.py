@@ -42,7 +42,7 @@ def switch(context: Context, target: LocalTarget, release: Release, *, start: Lo
     assert live is not None
     slot = live.other
     with leased(context, PRODUCT) as lease:
-        start.start(slot, release, 1, fence=lease.fence, interrupted=lambda: False)
+        start.scale(slot, release, 1, fence=lease.fence, interrupted=lambda: False)
         target.shift(PRODUCT, slot, 100, fence=lease.fence)
         target.promote(PRODUCT, slot, standby_until=None, fence=lease.fence)
         target.retire(PRODUCT, live, fence=lease.fence)

@@ -23,7 +23,7 @@ def beside(stack: Context) -> Iterator[Lease]:
     release = build_release(stack, Wanted(PRODUCT, NEW))
     with leased(stack, PRODUCT) as lease:
         stack.target.migrate(release, phase="expand")
-        stack.target.start(Slot.GREEN, release, 1, fence=lease.fence, interrupted=lambda: False)
+        stack.target.scale(Slot.GREEN, release, 1, fence=lease.fence, interrupted=lambda: False)
         yield lease
         stack.target.shift(PRODUCT, Slot.GREEN, 0, fence=lease.fence)
         stack.target.retire(PRODUCT, Slot.GREEN, fence=lease.fence)

@@ -69,10 +69,11 @@ class PaperTarget(LocalTarget):
         )
         self.postgres = SimpleNamespace(up=lambda _services: None, down=lambda: None)  # type: ignore[assignment]
 
-    def migrate(self, release: Release, *, phase: str) -> None:
+    def migrate(self, release: Release, *, phase: str) -> tuple[str, ...]:
         self._do("migrate")
+        return ()
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,

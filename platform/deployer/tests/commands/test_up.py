@@ -178,14 +178,14 @@ def test_a_candidate_that_does_not_come_up_again_does_not_keep_the_environment_d
 ):
     """After a reboot in the middle of a rollout: the live one serves, the rollout is told."""
     version = paper.interrupt()
-    start = PaperTarget.start
+    scale = PaperTarget.scale
 
     def fail_for_candidate(self, slot, release, instances, **more) -> None:
         if release.version == version:
             raise never_ready(release)
-        start(self, slot, release, instances, **more)
+        scale(self, slot, release, instances, **more)
 
-    monkeypatch.setattr(PaperTarget, "start", fail_for_candidate)
+    monkeypatch.setattr(PaperTarget, "scale", fail_for_candidate)
     up(paper.context)
 
     assert status(paper.context)[0].ready

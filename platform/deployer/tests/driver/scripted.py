@@ -19,7 +19,7 @@ from deployer.model import Fence, Release, RolloutId, ServiceName, Slot
 from deployer.targets import Interrupted
 
 ELSEWHERE = "other-host:1:1.00"  # a holder that can't be looked at from here
-PLAN = canary(instances=2, weights=(50, 100), hold_seconds=2.0)
+PLAN = canary(instances=2, live_instances=2, weights=(50, 100), hold_seconds=2.0)
 LOOK_SECONDS = 1.0
 
 
@@ -61,10 +61,11 @@ class Target:
         """What is left when all is done, whatever happened on the way."""
         return self.releases, self.weights, self.live, self.standby_until is not None
 
-    def migrate(self, release: Release, *, phase: str) -> None:
+    def migrate(self, release: Release, *, phase: str) -> tuple[str, ...]:
         self._begin(f"migrate {phase}")
+        return ("0002",)
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,

@@ -14,7 +14,7 @@ from deployer.ledger import Request
 from deployer.model import Slot
 
 WRITES = ("append", "finish")
-ACTIONS = ("migrate", "start", "smoke", "shift", "promote", "retire")
+ACTIONS = ("migrate", "scale", "smoke", "shift", "promote", "retire")
 
 
 class Killed(BaseException):

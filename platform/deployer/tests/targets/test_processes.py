@@ -24,6 +24,13 @@ print("deaf", flush=True)
 time.sleep(600)
 """
 
+POLITE = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print("bye", flush=True), sys.exit()))
+print("ready", flush=True)
+time.sleep(600)
+"""
+
 Start = Callable[..., psutil.Process]
 
 
@@ -138,6 +145,45 @@ def test_stopping_ends_a_process_and_all_trace_of_it(start: Start, tmp_path: Pat
 
     assert not psutil.pid_exists(process.pid)
     assert found(tmp_path) == {}
+
+
+def test_a_stopped_process_is_alive_but_does_not_run(start: Start):
+    """Until it is woken; one that is gone does neither."""
+    process = start()
+    began = process.create_time()
+    process.suspend()
+    assert eventually(lambda: not processes.running(process.pid, began))
+    alive = processes.alive(process.pid, began)
+    process.resume()
+    assert eventually(lambda: processes.running(process.pid, began))
+    processes.stop([process], grace_seconds=5)
+
+    assert alive
+    assert not processes.running(process.pid, began)
+
+
+def test_a_process_whose_child_was_stopped_does_not_run(start: Start):
+    """A gunicorn master answers nothing without its worker."""
+    process = start("sh", "-c", "sleep 600 & wait")
+    assert eventually(process.children)
+    (child,) = process.children()
+    child.suspend()
+    stopped = eventually(lambda: not processes.running(process.pid, process.create_time()))
+    child.kill()
+
+    assert stopped
+
+
+def test_a_stopped_process_hears_that_it_should_end(start: Start, tmp_path: Path):
+    """Woken to do so by itself, with its last words, long before the grace is over."""
+    process = start(sys.executable, "-c", POLITE)
+    assert eventually(lambda: processes.log_tail(tmp_path / "logs/log") == ("ready",))
+    process.suspend()
+    began = time.monotonic()
+    processes.stop([process], grace_seconds=60)
+
+    assert time.monotonic() - began < 30
+    assert processes.log_tail(tmp_path / "logs/log") == ("ready", "bye")
 
 
 def test_a_process_that_does_not_listen_is_killed_after_the_grace(start: Start, tmp_path: Path):

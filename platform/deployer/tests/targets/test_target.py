@@ -2,170 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-import urllib3
-from checkouts import make_checkout
 from polling import eventually
+from slots import BLUE, GREEN, HOLDER, PRODUCT, Clients, Stack, kill, served
 
 from deployer import runner
-from deployer.environment import Environment, load_environment
 from deployer.errors import OperationError
 from deployer.ledger import StaleFenceError
-from deployer.model import Fence, Release, ServiceName, Slot
-from deployer.releases import Version
+from deployer.model import Fence
 from deployer.targets import InterruptedWait
-from deployer.targets.local import Builds, LocalTarget, Safeguards, ports, processes, scratch_tree
+from deployer.targets.local import Safeguards, ports, processes
 from deployer.targets.local import router as router_module
-from deployer.targets.local.record import Instance, ServiceRecord
-from deployer.workspace import Workspace
+from deployer.targets.local.record import ServiceRecord
 
 pytestmark = pytest.mark.integration
 
-PRODUCT = ServiceName("product")
-BLUE, GREEN = Slot.BLUE, Slot.GREEN
-OLD_HOLDER, HOLDER = Fence(6), Fence(7)
-INTERNAL = ("/api/v1/inventory",)
-SAFE = Safeguards()
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A running database and router, two releases, and the target over them."""
-
-    target: LocalTarget
-    environment: Environment
-    v1: Release
-    v2: Release
-
-    def other(self, *, ready_seconds: float = 30, safeguards: Safeguards = SAFE) -> LocalTarget:
-        """Return a target over the same state, as another deployer with another policy has it."""
-        policy = self.environment.instance.model_copy(update={"ready_seconds": ready_seconds})
-        return LocalTarget(
-            self.target.state,
-            self.environment.model_copy(update={"instance": policy}),
-            builds=self.target.builds,
-            internal=lambda _: INTERNAL,
-            safeguards=safeguards,
-        )
-
-    def start(self, slot: Slot, release: Release, instances: int = 1) -> None:
-        self.target.start(slot, release, instances, fence=HOLDER, interrupted=lambda: False)
-
-    def shift(self, slot: Slot, weight: int) -> None:
-        self.target.shift(PRODUCT, slot, weight, fence=HOLDER)
-
-    def record(self) -> ServiceRecord:
-        return self.target.records.read(PRODUCT)
-
-    def instances(self, slot: Slot) -> tuple[Instance, ...]:
-        held = self.record().slot(slot)
-        return held.instances if held else ()
-
-    def url(self, path: str = "/api") -> str:
-        return f"{self.target.router.public_url}/product{path}"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, releases_folder: Path) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("target")
-    root = make_checkout(folder / "checkout", folder)
-    environment = load_environment(root / "environments", "local")
-    builds = Builds(releases_folder)
-    releases = []
-    for version in (Version(1, 0, 0), Version(1, 1, 0)):
-        with scratch_tree() as tree:
-            releases.append(builds.build(Workspace(root).stage(PRODUCT, version, into=tree)))
-    target = LocalTarget(folder / "state", environment, builds=builds, internal=lambda _: INTERNAL)
-    target.postgres.up((PRODUCT,))
-    target.router.up()
-    target.migrate(releases[0], phase="expand")
-    yield Stack(target, environment, *releases)
-    target.down()
-    assert not list(target.processes())
-
-
-@pytest.fixture
-def up(stack: Stack) -> Stack:
-    """1.0.0 is live in blue with all the traffic; green is as the test before left it."""
-    stack.target.postgres.up((PRODUCT,))
-    stack.target.router.up()
-    stack.start(BLUE, stack.v1)
-    stack.shift(BLUE, 100)
-    stack.target.promote(PRODUCT, BLUE, standby_until=None, fence=HOLDER)
-    return stack
-
-
-@pytest.fixture
-def live(up: Stack) -> Stack:
-    """1.0.0 is live in blue with all the traffic; green is empty."""
-    if up.record().green is not None:
-        up.target.retire(PRODUCT, GREEN, fence=HOLDER)
-    return up
-
-
-@pytest.fixture
-def both(up: Stack) -> Stack:
-    """1.0.0 is live in blue; 1.1.0 is ready in green and has no traffic."""
-    up.start(GREEN, up.v2)
-    return up
-
-
-def served(url: str, *, times: int) -> Counter[str]:
-    with urllib3.PoolManager(retries=False) as pool:
-        answers = [pool.request("GET", url) for _ in range(times)]
-    return Counter(answer.headers.get("X-Served-By", str(answer.status)) for answer in answers)
-
-
-def kill(instance: Instance) -> None:
-    """Kill an instance's master as nothing can refuse, and see it gone."""
-    psutil.Process(instance.pid).kill()
-    assert eventually(lambda: not processes.alive(instance.pid, instance.started))
-
-
-@dataclass
-class Clients:
-    """Keep-alive clients that ask without pause: what they were answered, and what they lost."""
-
-    url: str
-    answers: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    _done: threading.Event = field(default_factory=threading.Event)
-
-    @contextmanager
-    def asking(self, count: int) -> Iterator[Clients]:
-        threads = [threading.Thread(target=self._ask) for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        try:
-            assert eventually(lambda: len(self.answers) >= count)
-            yield self
-        finally:
-            self._done.set()
-            for thread in threads:
-                thread.join()
-
-    def _ask(self) -> None:
-        with urllib3.PoolManager(maxsize=1, retries=False, timeout=10) as pool:
-            while not self._done.is_set():
-                try:
-                    answer = pool.request("GET", self.url)
-                except urllib3.exceptions.HTTPError as error:
-                    self.lost.append(repr(error))
-                    continue
-                said = answer.headers.get("X-Served-By", "")
-                (self.answers if answer.status == 200 else self.lost).append(said)
-
-    def seen(self, slot: Slot) -> int:
-        return sum(f"({slot})" in answer for answer in self.answers)
+OLD_HOLDER = Fence(6)
 
 
 # Two slots
@@ -249,8 +107,8 @@ def test_a_stale_holder_changes_nothing(both: Stack):
     never = {"interrupted": lambda: False}
     for late in (
         lambda: target.shift(PRODUCT, GREEN, 100, **stale),
-        lambda: target.start(GREEN, both.v2, 2, **stale, **never),
-        lambda: target.start(GREEN, both.v1, 1, **stale, **never),
+        lambda: target.scale(GREEN, both.v2, 2, **stale, **never),
+        lambda: target.scale(GREEN, both.v1, 1, **stale, **never),
         lambda: target.retire(PRODUCT, BLUE, **stale),
         lambda: target.promote(PRODUCT, GREEN, standby_until=None, **stale),
     ):
@@ -353,9 +211,9 @@ def test_a_candidate_that_does_not_answer_fails_its_smoke_test(both: Stack):
 def test_starting_what_runs_starts_nothing(both: Stack):
     """Twice is once; an instance more is one more."""
     first = both.instances(GREEN)
-    both.start(GREEN, both.v2)
+    both.scale(GREEN, both.v2)
     second = both.instances(GREEN)
-    both.start(GREEN, both.v2, instances=2)
+    both.scale(GREEN, both.v2, instances=2)
     third = both.instances(GREEN)
 
     assert first == second == third[:1]
@@ -367,7 +225,7 @@ def test_a_slot_with_another_release_is_emptied_first(both: Stack):
     """Also when only the configuration frozen with it differs."""
     before = both.instances(GREEN)
     configured = replace(both.v2, configuration=(("PLATFORM_LOG_LEVEL", "warning"),))
-    both.start(GREEN, configured)
+    both.scale(GREEN, configured)
     (after,) = both.instances(GREEN)
 
     assert not any(processes.alive(each.pid, each.started) for each in before)
@@ -388,7 +246,7 @@ def test_a_candidate_that_answers_as_another_fails_its_smoke_test(live: Stack):
     """The version is asked for at its own address, before it gets any traffic."""
     live.target.smoke(BLUE, live.v1)
     impostor = replace(live.v2, configuration=(("PLATFORM_VERSION", "9.9.9"),))
-    live.start(GREEN, impostor)
+    live.scale(GREEN, impostor)
     with pytest.raises(OperationError) as refused:
         live.target.smoke(GREEN, impostor)
 
@@ -401,7 +259,7 @@ def test_a_candidate_that_ends_at_once_is_never_ready(live: Stack):
     broken = replace(live.v2, configuration=(("PLATFORM_THREADS", "0"),))
     began = time.monotonic()
     with pytest.raises(OperationError) as refused:
-        live.start(GREEN, broken)
+        live.scale(GREEN, broken)
 
     assert refused.value.code == "never-ready"
     assert "product@1.1.0 (green) ended" in refused.value.cause
@@ -415,7 +273,7 @@ def test_a_candidate_that_stays_unready_is_never_ready(live: Stack):
     nowhere = (("PRODUCT_DATABASE_URL", "postgresql://product:x@127.0.0.1:1/product"),)
     lost = replace(live.v2, configuration=nowhere)
     with pytest.raises(OperationError) as refused:
-        live.other(ready_seconds=2).start(GREEN, lost, 1, fence=HOLDER, interrupted=lambda: False)
+        live.other(ready_seconds=2).scale(GREEN, lost, 1, fence=HOLDER, interrupted=lambda: False)
     situation = live.target.situation(PRODUCT)
 
     assert refused.value.code == "never-ready"
@@ -428,9 +286,9 @@ def test_a_candidate_that_stays_unready_is_never_ready(live: Stack):
 def test_a_wait_that_is_interrupted_ends_at_once_and_can_go_on(live: Stack):
     """A request for the rollout comes first; a second start takes the instance that is there."""
     with pytest.raises(InterruptedWait):
-        live.target.start(GREEN, live.v2, 1, fence=HOLDER, interrupted=lambda: True)
+        live.target.scale(GREEN, live.v2, 1, fence=HOLDER, interrupted=lambda: True)
     (begun,) = live.instances(GREEN)
-    live.start(GREEN, live.v2)
+    live.scale(GREEN, live.v2)
 
     assert live.instances(GREEN) == (begun,)
 
@@ -439,7 +297,7 @@ def test_a_release_whose_build_is_gone_is_not_started(live: Stack):
     """The folder with the builds may be emptied at any time."""
     gone = replace(live.v2, digest="0" * 64)
     with pytest.raises(OperationError) as refused:
-        live.start(GREEN, gone)
+        live.scale(GREEN, gone)
 
     assert refused.value.code == "build-missing"
 
@@ -528,7 +386,7 @@ def test_retiring_an_empty_slot_is_no_error(live: Stack):
 
 def test_no_request_is_lost_when_a_slot_is_drained(live: Stack):
     """Eight clients on kept connections, every answer takes a while, and their slot goes away."""
-    live.start(GREEN, replace(live.v2, configuration=(("PLATFORM_FAULT_LATENCY_SECONDS", "0.1"),)))
+    live.scale(GREEN, replace(live.v2, configuration=(("PLATFORM_FAULT_LATENCY_SECONDS", "0.1"),)))
     live.shift(GREEN, 100)
     clients = Clients(live.url("/api/v1/products"))
     with clients.asking(8):
@@ -544,7 +402,7 @@ def test_no_request_is_lost_when_a_slot_is_drained(live: Stack):
 
 def test_without_the_safeguards_requests_are_lost(live: Stack):
     """The control of the test above: the same clients see it."""
-    live.start(GREEN, replace(live.v2, configuration=(("PLATFORM_FAULT_LATENCY_SECONDS", "0.1"),)))
+    live.scale(GREEN, replace(live.v2, configuration=(("PLATFORM_FAULT_LATENCY_SECONDS", "0.1"),)))
     live.shift(GREEN, 100)
     hasty = live.other(safeguards=Safeguards(barrier=False, drain=False))
     clients = Clients(live.url("/api/v1/products"))

@@ -87,7 +87,6 @@ def _requests(context: Context, order: Order, split: Split | None) -> Iterator[s
     began = order.started_at
     at = split.fault_at if split and split.fault_at is not None else 0.0
     failed = context.target.failing_requests(
-        order.service,
         order.candidate_slot,
         order.candidate,
         since=began + at - BEFORE_SECONDS,

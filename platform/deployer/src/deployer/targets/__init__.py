@@ -1,5 +1,6 @@
 """Where releases run: processes of this machine, or a cluster."""
 
+from deployer.targets.protocol import FailedRequest as FailedRequest
 from deployer.targets.protocol import InstanceStatus as InstanceStatus
 from deployer.targets.protocol import Interrupted as Interrupted
 from deployer.targets.protocol import InterruptedWait as InterruptedWait

@@ -68,6 +68,18 @@ class Situation:
         return next((status for status in self.slots if status.slot is slot), None)
 
 
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """A request that a release answered with 5xx, and what it logged meanwhile, line by line."""
+
+    request_id: str
+    at: float
+    method: str
+    route: str
+    status: int
+    lines: tuple[str, ...]
+
+
 class Target(Protocol):
     """A place where the releases of services run in two slots behind a router."""
 
@@ -75,7 +87,7 @@ class Target(Protocol):
         """Bring the service's schema forward by one phase's revisions; return what was applied."""
         ...
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,
@@ -84,7 +96,11 @@ class Target(Protocol):
         fence: Fence,
         interrupted: Interrupted,
     ) -> None:
-        """Have that many ready instances of the release in the slot, and nothing else in it."""
+        """Have exactly that many ready instances of the release in the slot, and nothing else in it.
+
+        What is too many leaves the router before it is drained and stopped. With none the slot
+        stays installed: release and configuration are remembered.
+        """
         ...
 
     def smoke(self, slot: Slot, release: Release) -> None:
@@ -92,7 +108,11 @@ class Target(Protocol):
         ...
 
     def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
-        """Give the slot `weight` percent and the other the rest; return when the router does it."""
+        """Give the slot `weight` percent and the other the rest; return when the router does it.
+
+        Raises OperationError `slot-not-ready` rather than give traffic to a slot without a ready
+        instance while the other has one. Never waits for the slot that the traffic leaves.
+        """
         ...
 
     def promote(
@@ -103,6 +123,15 @@ class Target(Protocol):
 
     def retire(self, service: ServiceName, slot: Slot, *, fence: Fence) -> None:
         """Drain and stop whatever is in the slot, and forget it."""
+        ...
+
+    def failing_requests(
+        self, slot: Slot, release: Release, *, since: float, limit: int
+    ) -> tuple[FailedRequest, ...]:
+        """Return the newest requests since a time that the release failed in the slot, oldest first.
+
+        At most `limit`, and only as far back as the logs are kept: for people, never for a verdict.
+        """
         ...
 
     def situation(self, service: ServiceName) -> Situation:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -55,6 +56,20 @@ def alive(pid: int, started: float) -> bool:
         return False
 
 
+def running(pid: int, started: float) -> bool:
+    """Whether the process is alive, and neither it nor a child of it was stopped (SIGSTOP).
+
+    What is stopped keeps its ports open and answers nothing: no better than dead.
+    """
+    if not alive(pid, started):
+        return False
+    try:
+        family = _family(psutil.Process(pid))
+        return not any(process.status() == psutil.STATUS_STOPPED for process in family)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def ours(state: Path, *, prefix: str = "") -> Iterator[tuple[str, psutil.Process]]:
     """Find every process of this state folder whose name begins with `prefix`."""
     for process in psutil.process_iter():
@@ -72,10 +87,15 @@ def ours(state: Path, *, prefix: str = "") -> Iterator[tuple[str, psutil.Process
 
 
 def stop(processes: Iterable[psutil.Process], *, grace_seconds: float) -> None:
-    """Ask processes to end, wait, and kill what is left after the grace."""
+    """Ask processes to end, wait, and kill what is left after the grace.
+
+    One that was stopped (SIGSTOP) would not hear it: it is woken, and so are its children. Killed
+    at once it would take the requests along that it had in hand; woken it drains as any other.
+    """
     remaining = list(processes)
     for process in remaining:
         _signal(process, kill=False)
+        _wake(process)
     remaining = _wait(remaining, seconds=grace_seconds)
     for process in remaining:
         _signal(process, kill=True)
@@ -87,6 +107,21 @@ def _signal(process: psutil.Process, *, kill: bool) -> None:
         process.kill() if kill else process.terminate()
     except psutil.NoSuchProcess:
         return
+
+
+def _wake(process: psutil.Process) -> None:
+    # Whether it was stopped is not asked: what was told to stop just now may not look so yet, and
+    # who runs does not notice.
+    for each in _family(process):
+        with suppress(psutil.NoSuchProcess):
+            each.resume()
+
+
+def _family(process: psutil.Process) -> tuple[psutil.Process, ...]:
+    try:
+        return (process, *process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return ()
 
 
 def _wait(processes: list[psutil.Process], *, seconds: float) -> list[psutil.Process]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from deployer import runner
 from deployer.environment import Environment
 from deployer.errors import OperationError
 from deployer.model import Fence, Release, ServiceName, Slot
-from deployer.targets.local import ports, processes
+from deployer.targets.local import logs, ports, processes
 from deployer.targets.local.builds import Builds
 from deployer.targets.local.postgres import Postgres
 from deployer.targets.local.record import Instance, RecordStore, ServiceRecord, SlotRecord
 from deployer.targets.local.router import Router
 from deployer.targets.protocol import (
+    FailedRequest,
     InstanceStatus,
     Interrupted,
     InterruptedWait,
@@ -91,7 +92,7 @@ class LocalTarget:
             )
         return tuple(json.loads(done.stdout.splitlines()[-1])["applied"])
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,
@@ -100,21 +101,24 @@ class LocalTarget:
         fence: Fence,
         interrupted: Interrupted,
     ) -> None:
-        """Have that many ready instances of the release in the slot, and nothing else in it.
+        """Have exactly that many ready instances of the release in the slot, and nothing else in it.
 
-        Raises OperationError `never-ready` with the instance's last log lines.
+        Nothing is stopped before those that stay are ready and the router knows only them. With
+        none the slot stays installed. Raises OperationError `never-ready` with the last log lines.
         """
-        held = self.records.read(release.service).slot(slot)
+        service = release.service
+        held = self.records.read(service).slot(slot)
         if held is not None and not _same(held.release, release):
-            self.retire(release.service, slot, fence=fence)
-        self._forget_dead(release, slot, instances, fence=fence)
-        self._stop_strays(release.service, slot)
-        while len(self._instances(release.service, slot)) < instances:
+            self.retire(service, slot, fence=fence)
+        self._forget_lost(release, slot, instances, fence=fence)
+        while len(self._instances(service, slot)) < instances:
             self._start_one(release, slot, fence=fence)
-        for instance in self._instances(release.service, slot):
+        kept = self._best(self._instances(service, slot), instances)
+        for instance in kept:
             self._wait_ready(release, slot, instance, interrupted)
+        self._keep(service, slot, kept, fence=fence)
         # Whether the other slot answers is not asked: after a crash it is started next.
-        self._publish(release.service, answering=(slot,))
+        self._let_go(service, slot, answering=(slot,))
 
     def smoke(self, slot: Slot, release: Release) -> None:
         """See at every instance's own address that it answers, and as this release."""
@@ -141,12 +145,16 @@ class LocalTarget:
                 )
 
     def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
-        """Give the slot `weight` percent and the other the rest; return when the router does it."""
+        """Give the slot `weight` percent and the other the rest; return when the router does it.
+
+        Raises OperationError `slot-not-ready` when no instance could take what a slot would get.
+        """
+        shares = {slot: weight, slot.other: 100 - weight}
+        self._require_ready(self.records.read(service), shares)
 
         def reweigh(record: ServiceRecord) -> ServiceRecord:
             for each, content in record.slots:
-                share = weight if each is slot else 100 - weight
-                record = record.with_slot(each, replace(content, weight=share))
+                record = record.with_slot(each, replace(content, weight=shares[each]))
             return record
 
         self.records.update(service, reweigh, fence=fence)
@@ -164,16 +172,14 @@ class LocalTarget:
 
     def retire(self, service: ServiceName, slot: Slot, *, fence: Fence) -> None:
         """Drain and stop whatever is in the slot, and forget it."""
-        held = self.records.read(service).slot(slot)
-        if not self._safeguards.drain:  # as a plain stop would: at once, whoever still calls
-            running = processes.ours(self.state, prefix=f"{service}-{slot}-")
-            processes.stop([process for _, process in running], grace_seconds=0)
-        # Out of the router first, while the processes still answer.
         self.records.update(service, lambda record: record.with_slot(slot, None), fence=fence)
-        self._publish(service)
-        if held is not None and held.instances and self._safeguards.drain:
-            time.sleep(SETTLE_SECONDS)
-        self._stop_strays(service, slot)
+        self._let_go(service, slot)
+
+    def failing_requests(
+        self, slot: Slot, release: Release, *, since: float, limit: int
+    ) -> tuple[FailedRequest, ...]:
+        """Return the newest requests that the release failed in the slot, oldest first."""
+        return logs.failing_requests(self._log(release, slot), since=since, limit=limit)
 
     def situation(self, service: ServiceName) -> Situation:
         """Look at the service."""
@@ -186,7 +192,7 @@ class LocalTarget:
         record = self.records.read(service)
         # The live slot first: a candidate that does not come up must not keep it down.
         for slot, content in sorted(record.slots, key=lambda held: held[0] is not record.live):
-            self.start(
+            self.scale(
                 slot,
                 content.release,
                 content.wanted,
@@ -217,13 +223,29 @@ class LocalTarget:
         held = self.records.read(service).slot(slot)
         return held.instances if held else ()
 
-    def _forget_dead(self, release: Release, slot: Slot, wanted: int, *, fence: Fence) -> None:
-        def keep_living(record: ServiceRecord) -> ServiceRecord:
+    def _forget_lost(self, release: Release, slot: Slot, wanted: int, *, fence: Fence) -> None:
+        def keep_running(record: ServiceRecord) -> ServiceRecord:
             held = record.slot(slot) or SlotRecord(release, wanted)
-            living = tuple(i for i in held.instances if processes.alive(i.pid, i.started))
-            return record.with_slot(slot, replace(held, wanted=wanted, instances=living))
+            running = tuple(i for i in held.instances if processes.running(i.pid, i.started))
+            return record.with_slot(slot, replace(held, wanted=wanted, instances=running))
 
-        self.records.update(release.service, keep_living, fence=fence)
+        self.records.update(release.service, keep_running, fence=fence)
+
+    def _best(self, instances: tuple[Instance, ...], count: int) -> tuple[Instance, ...]:
+        """Choose which instances stay: those that are ready, of these the oldest."""
+        if count in {0, len(instances)}:
+            return instances[:count]
+        kept = sorted(instances, key=lambda each: not self._ready(each))[:count]
+        return tuple(each for each in instances if each in kept)
+
+    def _keep(
+        self, service: ServiceName, slot: Slot, kept: tuple[Instance, ...], *, fence: Fence
+    ) -> None:
+        def without_the_rest(record: ServiceRecord) -> ServiceRecord:
+            held = record.slot(slot)
+            return record.with_slot(slot, held and replace(held, instances=kept))
+
+        self.records.update(service, without_the_rest, fence=fence)
 
     def _start_one(self, release: Release, slot: Slot, *, fence: Fence) -> None:
         name = f"{release.service}-{slot}-{secrets.token_hex(4)}"
@@ -253,7 +275,7 @@ class LocalTarget:
         self, release: Release, slot: Slot, instance: Instance, interrupted: Interrupted
     ) -> None:
         deadline = time.monotonic() + self._policy.ready_seconds
-        while not self._ready(instance):
+        while not self._says_ready(instance):
             dead = not processes.alive(instance.pid, instance.started)
             if dead or time.monotonic() > deadline:
                 how = "ended" if dead else f"is not ready after {self._policy.ready_seconds:g} s"
@@ -269,22 +291,63 @@ class LocalTarget:
             time.sleep(0.05)
 
     def _ready(self, instance: Instance) -> bool:
+        # One that was stopped would be waited for in vain.
+        return processes.running(instance.pid, instance.started) and self._says_ready(instance)
+
+    def _says_ready(self, instance: Instance) -> bool:
         try:
             url = f"http://{ports.LOOPBACK}:{instance.admin_port}/ready"
             return self._http.request("GET", url).status == 200
         except urllib3.exceptions.HTTPError:
             return False
 
+    def _require_ready(self, record: ServiceRecord, shares: Mapping[Slot, int]) -> None:
+        """Refuse to give traffic to a slot that can't take it while the other can.
+
+        What takes traffic away from such a slot is never refused, whatever it leaves there.
+        """
+        for slot, content in record.slots:
+            gets_some = shares[slot] > 0 and shares[slot] >= content.weight
+            if (
+                gets_some
+                and not self._any_ready(content)
+                and self._any_ready(record.slot(slot.other))
+            ):
+                raise OperationError(
+                    "slot-not-ready",
+                    f"no instance of {content.release.name} ({slot}) is ready to take"
+                    f" {shares[slot]} % of the traffic",
+                    hint=f"read {self._log(content.release, slot)}",
+                    details=processes.log_tail(self._log(content.release, slot)),
+                )
+
+    def _any_ready(self, content: SlotRecord | None) -> bool:
+        return any(self._ready(each) for each in (content.instances if content else ()))
+
+    def _let_go(
+        self, service: ServiceName, slot: Slot, *, answering: tuple[Slot, ...] = tuple(Slot)
+    ) -> None:
+        """Stop what runs in a slot and is not in its record: out of the router first."""
+        if not self._safeguards.drain:  # as a plain stop would: at once, whoever still calls
+            self._stop_strays(service, slot)
+        self._publish(service, answering=answering)
+        self._stop_strays(service, slot)
+
     def _stop_strays(self, service: ServiceName, slot: Slot) -> None:
-        """Stop the processes of a slot that its record does not know."""
+        """Drain and stop the processes of a slot that its record does not know."""
         known = {instance.id for instance in self._instances(service, slot)}
         found = [
             (name, process)
             for name, process in processes.ours(self.state, prefix=f"{service}-{slot}-")
             if name not in known
         ]
-        # The TERM goes to the gunicorn master: it drains the worker, which must not get one too.
-        processes.stop(_masters(found), grace_seconds=self._policy.drain_seconds)
+        if not found:
+            return
+        if self._safeguards.drain:
+            # Whoever left them may have died just after they left the router, or before.
+            time.sleep(SETTLE_SECONDS)
+            # The TERM goes to the gunicorn master: it drains the worker, which must not get one too.
+            processes.stop(_masters(found), grace_seconds=self._policy.drain_seconds)
         processes.stop([process for _, process in found], grace_seconds=0)
 
     def _slot_status(self, slot: Slot, content: SlotRecord) -> SlotStatus:
