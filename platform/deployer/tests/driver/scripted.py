@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engine.orders import OLD, PRODUCT, order
 
 from deployer.analysis import Counts, Look
 from deployer.driver import Driver, encode, encode_order, read_rollout
-from deployer.engine import Order, Resumed, Rollout, advance, begin_rollout, canary
+from deployer.engine import Hook, Order, Resumed, Rollout, advance, begin_rollout, canary
 from deployer.ledger import Lease, Ledger, StaleFenceError
 from deployer.ledger.file import LEASE_SECONDS, FileLedger, this_holder
 from deployer.model import Fence, Release, RolloutId, ServiceName, Slot
@@ -49,17 +50,19 @@ class Target:
 
     releases: dict[Slot, Release] = field(default_factory=lambda: {Slot.BLUE: OLD})
     weights: dict[Slot, int] = field(default_factory=lambda: {Slot.BLUE: 100})
+    instances: dict[Slot, int] = field(default_factory=lambda: {Slot.BLUE: 2})
     live: Slot | None = Slot.BLUE
     standby_until: float | None = None
     fence: int = 0
     calls: list[str] = field(default_factory=list)
     faults: dict[str, list[Exception]] = field(default_factory=dict)
-    while_starting: Callable[[Interrupted], None] = lambda _interrupted: None
+    while_scaling: Callable[[Interrupted], None] = lambda _interrupted: None
 
     @property
     def end(self) -> tuple[object, ...]:
         """What is left when all is done, whatever happened on the way."""
-        return self.releases, self.weights, self.live, self.standby_until is not None
+        warm = self.standby_until is not None
+        return self.releases, self.weights, self.instances, self.live, warm
 
     def migrate(self, release: Release, *, phase: str) -> tuple[str, ...]:
         self._begin(f"migrate {phase}")
@@ -74,9 +77,10 @@ class Target:
         fence: Fence,
         interrupted: Interrupted,
     ) -> None:
-        self._begin(f"start {slot}", fence)
+        self._begin(f"scale {slot} {instances}", fence)
         self.releases[slot] = release
-        self.while_starting(interrupted)
+        self.instances[slot] = instances
+        self.while_scaling(interrupted)
 
     def smoke(self, slot: Slot, release: Release) -> None:
         self._begin(f"smoke {slot}")
@@ -96,6 +100,7 @@ class Target:
         self._begin(f"retire {slot}", fence)
         self.releases.pop(slot, None)
         self.weights.pop(slot, None)
+        self.instances.pop(slot, None)
 
     def situation(self, service: ServiceName) -> object:
         raise AssertionError("the driver decides nothing, so it looks at nothing")
@@ -122,6 +127,25 @@ class Observer:
         return Look(at=at, candidate=Counts(100, self.failed), live=Counts(100))
 
 
+@dataclass
+class Hooks:
+    """Hooks that say yes, each noted; `faults` are raised, one a call."""
+
+    called: list[Hook] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
+
+    def call(self, hook: Hook, rollout: Rollout, *, interrupted: Interrupted) -> tuple[str, ...]:
+        self.called.append(hook)
+        if self.faults:
+            raise self.faults.pop(0)
+        return (f"{hook.point}: yes",)
+
+
+def rollout_order(**changes: Any) -> Order:
+    """Two steps: half the traffic for two seconds, then all of it, watched for two more."""
+    return order(**{"plan": PLAN, "monitor_seconds": 2.0, **changes})
+
+
 class World:
     """A ledger on disk, and everything else in memory."""
 
@@ -129,6 +153,7 @@ class World:
         self.clock = Clock()
         self.target = Target()
         self.observer = Observer()
+        self.hooks = Hooks()
         self.ledger: Ledger = FileLedger(folder / "ledger.sqlite")
         self.heard: list[Rollout] = []
 
@@ -138,6 +163,7 @@ class World:
             target=self.target,  # type: ignore[arg-type]
             ledger=self.ledger,
             observer=self.observer,
+            hooks=self.hooks,
             clock=self.clock,
             look_seconds=LOOK_SECONDS,
             listen=lambda state, _event: self.heard.append(state),
@@ -147,7 +173,7 @@ class World:
         return self.ledger.acquire(PRODUCT, holder, now=self.clock.now())
 
     def begin(self, lease: Lease, wanted: Order | None = None) -> tuple[RolloutId, Rollout]:
-        wanted = wanted or order(plan=PLAN)
+        wanted = wanted or rollout_order()
         rollout = self.ledger.begin(lease, encode_order(wanted), now=self.clock.now())
         return rollout, begin_rollout(wanted)
 
@@ -157,13 +183,13 @@ class World:
 
     def go_on(self) -> Rollout:
         """Replay the ledger under a new lease, as another process does after a crash."""
-        self.clock.seconds += 2 * LEASE_SECONDS
+        self.clock.sleep(2 * LEASE_SECONDS)
         lease = self.lease(this_holder())
         (header,) = self.ledger.history(PRODUCT)
         state = read_rollout(self.ledger, header)
         resumed = Resumed(self.clock.now(), lease.holder)
-        self.ledger.append(lease, header.id, encode(resumed))
         state, _ = advance(state, resumed)
+        self.ledger.append(lease, header.id, encode(resumed, state.headline))
         return self.driver.run(lease, header.id, state)
 
     def kinds(self) -> list[str]:

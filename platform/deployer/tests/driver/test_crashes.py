@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driver.scripted import PLAN, World
-from engine.orders import PRODUCT, order
+from driver.scripted import World, rollout_order
+from engine.orders import HOOKS, PRODUCT, order
 
-from deployer.engine import Kind, Order, switch
-from deployer.ledger import Request
+from deployer.engine import Kind, Order, blue_green, gradual, rolling
+from deployer.ledger import Request, Verb
 from deployer.model import Slot
 
 WRITES = ("append", "finish")
@@ -32,11 +32,12 @@ class Fate:
         for name in names:
             setattr(thing, name, self._around(getattr(thing, name)))
 
-    def _around(self, call: Callable[..., None]) -> Callable[..., None]:
-        def watched(*arguments: object, **more: object) -> None:
+    def _around(self, call: Callable[..., object]) -> Callable[..., object]:
+        def watched(*arguments: object, **more: object) -> object:
             self._pass()
-            call(*arguments, **more)
+            result = call(*arguments, **more)
             self._pass()
+            return result
 
         return watched
 
@@ -49,32 +50,80 @@ class Fate:
 Make = Callable[[World], Order]
 
 
-def promotion(world: World) -> Order:
-    return order(plan=PLAN)
+COUNTS = {"instances": 2, "live_instances": 2}
+ROLLING = rolling(**COUNTS, hold_seconds=2.0)
 
 
-def promotion_without_standby(world: World) -> Order:
-    return order(plan=PLAN, standby_seconds=0.0)
+def canary(world: World) -> Order:
+    return rollout_order()
 
 
-def caught_release(world: World) -> Order:
-    world.observer.failed = 60
-    return order(plan=PLAN)
+def canary_with_hooks(world: World) -> Order:
+    return rollout_order(hooks=HOOKS)
 
 
-def rollback(world: World) -> Order:
-    return order(kind=Kind.ROLLBACK, plan=switch(instances=2), standby_seconds=0.0)
+def canary_without_standby(world: World) -> Order:
+    return rollout_order(standby_seconds=0.0)
 
 
-def aborted(world: World) -> Order:
-    """Somebody aborts in the middle of the first step."""
+def switch(world: World) -> Order:
+    return rollout_order(plan=blue_green(**COUNTS))
 
-    def ask() -> None:
-        (header,) = world.ledger.history(PRODUCT)
-        world.ledger.request(header.id, Request(world.clock.now(), "abort", "ann", "stop"))
 
-    world.clock.alarms = [(1000.35, ask)]
-    return order(plan=PLAN)
+def roll(world: World) -> Order:
+    return rollout_order(plan=ROLLING)
+
+
+def undo(world: World) -> Order:
+    return order(kind=Kind.ROLLBACK, plan=blue_green(**COUNTS), standby_seconds=0.0)
+
+
+def undo_gradually(world: World) -> Order:
+    plan = gradual(**COUNTS, weights=(50,), hold_seconds=2.0)
+    return order(kind=Kind.ROLLBACK, plan=plan, standby_seconds=0.0)
+
+
+def caught(make: Make) -> Make:
+    """The release begins to fail when it gets traffic."""
+
+    def failing(world: World) -> Order:
+        world.observer.failed = 60
+        return make(world)
+
+    failing.__name__ = f"caught_{make.__name__}"
+    return failing
+
+
+def aborted(make: Make, verb: Verb = Verb.ABORT) -> Make:
+    """Somebody aborts while the release is watched."""
+
+    def interfered(world: World) -> Order:
+        def ask() -> None:
+            (header,) = world.ledger.history(PRODUCT)
+            world.ledger.request(header.id, Request(world.clock.now(), verb, "ann", "stop"))
+
+        world.clock.alarms = [(1000.35, ask)]
+        return make(world)
+
+    interfered.__name__ = f"{verb}_{make.__name__}"
+    return interfered
+
+
+PROMOTIONS = (
+    canary,
+    canary_with_hooks,
+    canary_without_standby,
+    switch,
+    roll,
+    undo,
+    undo_gradually,
+)
+WAYS_BACK = (
+    *(caught(make) for make in (canary, canary_with_hooks, switch, roll)),
+    *(aborted(make) for make in (canary, switch, roll)),
+    aborted(canary, Verb.ABORT_GRADUALLY),
+)
+CASES = [(make, "promoted") for make in PROMOTIONS] + [(make, "rolled-back") for make in WAYS_BACK]
 
 
 def live_through(folder: Path, make: Make, *moments: int) -> tuple[int, tuple[object, ...]]:
@@ -84,13 +133,16 @@ def live_through(folder: Path, make: Make, *moments: int) -> tuple[int, tuple[ob
     wanted = make(world)
     methods = {name: getattr(world.ledger, name) for name in WRITES}
     actions = {name: getattr(world.target, name) for name in ACTIONS}
+    call_hook = world.hooks.call
     passed = 0
     for life, moment in enumerate([*moments, None]):
         fate = Fate(moment)
         vars(world.ledger).update(methods)
         vars(world.target).update(actions)
+        vars(world.hooks).update(call=call_hook)
         fate.watch(world.ledger, WRITES)
         fate.watch(world.target, ACTIONS)
+        fate.watch(world.hooks, ("call",))
         try:
             state = world.run(wanted) if life == 0 else world.go_on()
         except Killed:
@@ -103,14 +155,7 @@ def live_through(folder: Path, make: Make, *moments: int) -> tuple[int, tuple[ob
 
 
 @pytest.mark.parametrize(
-    ("make", "outcome"),
-    [
-        (promotion, "promoted"),
-        (promotion_without_standby, "promoted"),
-        (caught_release, "rolled-back"),
-        (aborted, "rolled-back"),
-        (rollback, "promoted"),
-    ],
+    ("make", "outcome"), CASES, ids=lambda each: getattr(each, "__name__", each)
 )
 def test_a_death_at_any_moment_changes_nothing_of_the_end(tmp_path: Path, make: Make, outcome: str):
     """Before and after each write and each action: the same release serves, with the same cause."""
@@ -123,7 +168,7 @@ def test_a_death_at_any_moment_changes_nothing_of_the_end(tmp_path: Path, make: 
         assert _without_counts(after) == _without_counts(end), f"died at moment {moment}"
 
 
-@pytest.mark.parametrize("make", [promotion, caught_release, aborted])
+@pytest.mark.parametrize("make", [canary, caught(canary), aborted(canary), roll, aborted(roll)])
 def test_deaths_of_those_who_take_over_change_nothing_either(tmp_path: Path, make: Make):
     """One death after the other: each life gets a little further."""
     _, end = live_through(tmp_path / "calm", make)
@@ -141,7 +186,7 @@ def test_an_action_that_is_not_idempotent_is_noticed(tmp_path: Path):
             world.target.live = slot.other if world.target.live is slot else slot
 
         world.target.promote = promote  # type: ignore[method-assign]
-        return order(plan=PLAN)
+        return rollout_order()
 
     moments, end = live_through(tmp_path / "calm", toggling)
     ends = [

@@ -16,17 +16,22 @@ from deployer.driver import decode, decode_order, encode, encode_order, read_rol
 from deployer.driver.journal import KINDS
 from deployer.engine import (
     AbortRequested,
+    ContinueRequested,
     Done,
     Event,
     Failed,
+    Hook,
+    HurryRequested,
     Kind,
     Looked,
     Order,
+    PauseRequested,
     Phase,
+    Point,
     PromoteRequested,
     Resumed,
+    blue_green,
     canary,
-    switch,
 )
 from deployer.ledger import Entry
 from deployer.model import Release, ServiceName, Slot
@@ -48,10 +53,13 @@ LOOKS = st.builds(
 PHASES = st.sampled_from(list(Phase))
 LINES = st.lists(st.text(max_size=20), max_size=3).map(tuple)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.builds(Done, TIMES, PHASES),
+    st.builds(Done, TIMES, PHASES, LINES),
     st.builds(Failed, TIMES, PHASES, st.text(max_size=50), LINES),
     st.builds(Looked, TIMES, LOOKS),
-    st.builds(AbortRequested, TIMES, st.text(max_size=20), st.text(max_size=20)),
+    st.builds(AbortRequested, TIMES, st.text(max_size=20), st.text(max_size=20), st.booleans()),
+    st.builds(PauseRequested, TIMES, st.text(max_size=20)),
+    st.builds(ContinueRequested, TIMES, st.text(max_size=20)),
+    st.builds(HurryRequested, TIMES, st.text(max_size=20)),
     st.builds(PromoteRequested, TIMES, st.text(max_size=20)),
     st.builds(Resumed, TIMES, st.text(max_size=20)),
 )
@@ -72,13 +80,22 @@ ORDERS = st.builds(
     live=st.none() | RELEASES,
     live_instances=st.integers(1, 9),
     plan=st.sampled_from(
-        [switch(instances=2), canary(instances=1, weights=(10, 100), hold_seconds=0.5)]
+        [
+            blue_green(instances=2, live_instances=1),
+            canary(instances=1, live_instances=1, weights=(10, 100), hold_seconds=0.5),
+        ]
     ),
     limits=st.builds(Limits, error_share=st.floats(0.01, 0.5)),
     planned_requests=TIMES,
     patience_seconds=TIMES,
     standby_seconds=TIMES,
     started_at=TIMES,
+    monitor_seconds=TIMES,
+    hooks=st.lists(
+        st.builds(Hook, st.sampled_from(list(Point)), LINES, st.just(""), TIMES), max_size=2
+    ).map(tuple),
+    business=LINES,
+    ease_weights=st.just((50, 10)),
 )
 
 
@@ -86,8 +103,9 @@ ORDERS = st.builds(
 @settings(deadline=None)
 def test_an_event_comes_back_as_it_was(event: Event):
     """With the kind it is listed under, and its time in a column of its own."""
-    entry = encode(event)
+    entry = encode(event, "watching 1/2 10% -")
 
+    assert entry.headline == "watching 1/2 10% -"
     assert decode(entry) == event
     assert entry.at == event.at
     assert KINDS[entry.kind] is type(event)
@@ -108,16 +126,21 @@ def test_every_event_of_the_engine_has_a_kind():
 
 def test_bodies_are_json_that_people_can_read():
     """Names of fields, not positions: an older deployer's ledger stays readable."""
-    entry = encode(AbortRequested(5.0, "ann", "wrong button"))
+    entry = encode(AbortRequested(5.0, "ann", "wrong button"), "")
 
     assert entry.kind == "abort-requested"
-    assert json.loads(entry.body) == {"at": 5.0, "by": "ann", "why": "wrong button"}
+    assert json.loads(entry.body) == {
+        "at": 5.0,
+        "by": "ann",
+        "why": "wrong button",
+        "gradual": False,
+    }
 
 
 def test_an_entry_of_an_unknown_kind_is_refused():
     """A ledger written by a newer deployer is not half understood."""
     with pytest.raises(KeyError):
-        decode(Entry(1.0, "teleported", "{}"))
+        decode(Entry(1.0, "teleported", "{}", ""))
 
 
 def test_a_rollout_is_read_from_its_ledger(tmp_path: Path):

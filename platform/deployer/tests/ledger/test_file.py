@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployer.ledger import Entry, LeaseHeldError, Request, StaleFenceError
+from deployer.ledger import Entry, LeaseHeldError, Request, StaleFenceError, Verb
 from deployer.ledger.file import LEASE_SECONDS, FileLedger, holder_is_gone, this_holder
 from deployer.model import ServiceName
 
@@ -87,7 +87,7 @@ def test_a_holder_whose_lease_was_taken_can_write_nothing(ledger: FileLedger):
     ledger.acquire(PRODUCT, this_holder(), now=200.0)
 
     with pytest.raises(StaleFenceError):
-        ledger.append(old, rollout, Entry(201.0, "done", "{}"))
+        ledger.append(old, rollout, Entry(201.0, "done", "{}", ""))
     with pytest.raises(StaleFenceError):
         ledger.finish(old, rollout, "promoted", now=201.0)
     with pytest.raises(StaleFenceError):
@@ -112,7 +112,7 @@ def test_events_come_back_in_the_order_they_were_written(ledger: FileLedger):
     """Also from another connection to the same file."""
     lease = ledger.acquire(PRODUCT, this_holder(), now=100.0)
     rollout = ledger.begin(lease, '{"a": 1}', now=100.0)
-    written = tuple(Entry(100.0 + n, "done", str(n)) for n in range(20))
+    written = tuple(Entry(100.0 + n, "done", str(n), f"step {n}") for n in range(20))
     for entry in written:
         ledger.append(lease, rollout, entry)
 
@@ -145,14 +145,14 @@ def test_a_request_waits_until_an_event_answers_it(ledger: FileLedger):
     """What one process asks, the holder sees until it has written down what came of it."""
     lease = ledger.acquire(PRODUCT, this_holder(), now=100.0)
     rollout = ledger.begin(lease, "{}", now=100.0)
-    wish = Request(101.0, "abort", by="ann", why="wrong button")
+    wish = Request(101.0, Verb.ABORT, by="ann", why="wrong button")
     assert not ledger.has_requests(rollout)
     ledger.request(rollout, wish)
 
     assert ledger.requests(rollout) == ledger.requests(rollout) == (wish,)
     answered = ledger.requests(rollout)
-    ledger.request(rollout, Request(102.0, "promote", by="bob", why="looks well"))
-    ledger.append(lease, rollout, Entry(103.0, "abort-requested", "{}"), answers=answered)
+    ledger.request(rollout, Request(102.0, Verb.PROMOTE, by="bob", why="looks well"))
+    ledger.append(lease, rollout, Entry(103.0, "abort-requested", "{}", ""), answers=answered)
     assert [each.by for each in ledger.requests(rollout)] == ["bob"]
     assert ledger.has_requests(rollout)
 
@@ -161,10 +161,10 @@ def test_a_refused_event_answers_nothing(ledger: FileLedger):
     """A holder whose lease was taken over leaves the wish to the one who has it."""
     old = ledger.acquire(PRODUCT, ELSEWHERE, now=100.0)
     rollout = ledger.begin(old, "{}", now=100.0)
-    ledger.request(rollout, Request(101.0, "abort", by="ann", why="wrong button"))
+    ledger.request(rollout, Request(101.0, Verb.ABORT, by="ann", why="wrong button"))
     ledger.acquire(PRODUCT, this_holder(), now=200.0)
     with pytest.raises(StaleFenceError):
-        ledger.append(old, rollout, Entry(201.0, "done", "{}"), answers=ledger.requests(rollout))
+        ledger.append(old, rollout, Entry(201.0, "done", "{}", ""), answers=ledger.requests(rollout))
 
     assert ledger.has_requests(rollout)
 
@@ -175,6 +175,6 @@ def test_a_write_that_fails_leaves_nothing_behind(ledger: FileLedger):
     rollout = ledger.begin(lease, "{}", now=100.0)
     with pytest.raises(AttributeError):
         ledger.append(lease, rollout, None)  # type: ignore[arg-type]
-    ledger.append(lease, rollout, Entry(101.0, "done", "{}"))
+    ledger.append(lease, rollout, Entry(101.0, "done", "{}", ""))
 
     assert len(ledger.entries(rollout)) == 1
