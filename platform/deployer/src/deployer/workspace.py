@@ -33,12 +33,16 @@ SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """`[tool.deployer]` of a service, and the version it is at."""
+    """`[tool.deployer]` of a service, and the version it is at.
+
+    `business` names the pairs of attempts and successes that it exports and is judged by.
+    """
 
     service: ServiceName
     version: Version
     internal: tuple[str, ...]
     needs: tuple[ServiceName, ...]
+    business: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Workspace:
                 Version.parse(data["project"]["version"]),
                 tuple(settings.get("internal", ())),
                 tuple(self.service(need) for need in settings.get("needs", ())),
+                tuple(settings.get("business", ())),
             )
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise InputError(
