@@ -1,5 +1,6 @@
 """The analysis: counts in, verdict out. Pure, so that a ledger replayed gives the same verdicts."""
 
+from deployer.analysis.counterfactual import what_would_change as what_would_change
 from deployer.analysis.evidence import Evidence as Evidence
 from deployer.analysis.judge import judge as judge
 from deployer.analysis.limits import Limits as Limits
