@@ -20,6 +20,7 @@ version = "1.2.3"
 [tool.deployer]
 internal = ["/api/v1/inside"]
 needs = [{1}]
+business = ["orders"]
 """
 
 
@@ -84,11 +85,20 @@ def test_a_name_like_no_other_gets_no_guess(workspace: Workspace):
 
 
 def test_a_declaration_is_read_from_the_service_itself(workspace: Workspace):
-    """Its version, its internal paths and whom it calls."""
+    """Its version, its internal paths, whom it calls and what it is there for."""
     declaration = workspace.declaration(ServiceName("order"))
 
     assert declaration.version == Version(1, 2, 3)
     assert (declaration.internal, declaration.needs) == (("/api/v1/inside",), (PRODUCT,))
+    assert declaration.business == ("orders",)
+
+
+def test_a_service_need_not_declare_anything(workspace: Workspace):
+    """Then it calls nobody, hides nothing, and has no business metric."""
+    (workspace.folder(PRODUCT) / "pyproject.toml").write_text('[project]\nversion = "1.0.0"')
+    declaration = workspace.declaration(PRODUCT)
+
+    assert (declaration.internal, declaration.needs, declaration.business) == ((), (), ())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import platform_kit
 
 EXPORTED = {
     "Background",
+    "Business",
     "Database",
     "DatabaseUnreachable",
     "InstanceSettings",

@@ -38,7 +38,8 @@ SOURCES = (
 class Declaration:
     """`[tool.deployer]` of a service, and the version it is at.
 
-    `rollout` is the service's own policy: only the keys that it sets count.
+    `rollout` is the service's own policy: only the keys that it sets count. `business` names the
+    pairs of attempts and successes that it exports and is judged by.
     """
 
     service: ServiceName
@@ -47,6 +48,7 @@ class Declaration:
     needs: tuple[ServiceName, ...]
     rollout: RolloutPolicy
     hooks: tuple[HookPolicy, ...]
+    business: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Workspace:
                 tuple(self.service(need) for need in settings.get("needs", ())),
                 RolloutPolicy.model_validate(settings.get("rollout", {})),
                 tuple(HookPolicy.model_validate(each) for each in settings.get("hooks", ())),
+                tuple(settings.get("business", ())),
             )
         except ValidationError as error:
             first = error.errors()[0]

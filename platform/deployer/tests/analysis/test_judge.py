@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from analysis.looks import analysis, first, kinds, look, orders, play
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -16,6 +16,7 @@ from deployer.analysis import (
     Analysis,
     Counts,
     Evidence,
+    Latency,
     Limits,
     Look,
     Rule,
@@ -28,43 +29,6 @@ from deployer.analysis import (
 
 PASS, FAIL, HOLD = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.HOLD
 MORE_DATA, BLIND = VerdictKind.MORE_DATA, VerdictKind.BLIND
-
-
-def analysis(
-    *,
-    limits: Limits | None = None,
-    hold: float = 60,
-    patience: float = 60,
-    compare: bool = True,
-    planned: float = 10_000,
-) -> Analysis:
-    begun = begin(limits or Limits(), planned, compare=compare)
-    return begin_step(begun, at=0, hold_seconds=hold, patience_seconds=patience)
-
-
-def look(at: float, requests: int = 0, live: int = 0, **more: Any) -> Look:
-    """A healthy look; failed, slow, refused and live_failed... are counts, the rest fields."""
-    names = ("failed", "slow", "refused")
-    own = {name: more.pop(name) for name in names if name in more}
-    other = {name: more.pop(f"live_{name}") for name in names if f"live_{name}" in more}
-    seen = {"candidate_healthy": True, "memory_share": 0.3, "cpu_share": 0.3, "instances_since": 0}
-    return Look(at, Counts(requests, **own), Counts(live, **other), **{**seen, **more})
-
-
-def play(state: Analysis, looks: Iterable[Look]) -> tuple[Analysis, list[Verdict]]:
-    verdicts = []
-    for each in looks:
-        state, verdict = judge(state, each)
-        verdicts.append(verdict)
-    return state, verdicts
-
-
-def first(verdicts: Iterable[Verdict], *kinds: VerdictKind) -> Verdict | None:
-    return next((verdict for verdict in verdicts if verdict.kind in kinds), None)
-
-
-def kinds(verdicts: Iterable[Verdict]) -> set[VerdictKind]:
-    return {verdict.kind for verdict in verdicts}
 
 
 def traffic(
@@ -173,6 +137,28 @@ def test_failed_requests_above_the_limit_fail() -> None:
     assert dict(verdicts[1].numbers)["share"] == 0.5
 
 
+def test_a_fail_says_when_the_fault_began() -> None:
+    """The look at which the share first left what is allowed, not the one that found it."""
+    looks = [
+        look(1, 500, failed=1),
+        look(7, 10, failed=4),
+        look(8, 10, failed=4),
+        look(9, 50, failed=30),
+    ]
+    state, verdicts = play(analysis(), looks)
+
+    assert [verdict.kind for verdict in verdicts] == [MORE_DATA] * 3 + [FAIL]
+    assert dict(verdicts[3].numbers)["since"] == state.evidence[0].since == 7
+
+
+def test_a_share_that_is_allowed_again_forgets_when_it_began() -> None:
+    """One failed request early in a rollout is not the beginning of a later fault."""
+    state, _ = play(analysis(), [look(1, 10, failed=1)])
+    after, _ = play(state, [look(2, 100)])
+
+    assert (state.evidence[0].since, after.evidence[0].since) == (1, None)
+
+
 def test_slow_requests_above_the_limit_fail() -> None:
     """The share above 1 s is the question that p95 above 1 s asks."""
     _, verdicts = play(analysis(), [look(1, 100, slow=30)])
@@ -279,7 +265,7 @@ def test_a_live_slot_without_a_failure_is_no_proof_by_itself(
 def test_requests_of_one_slot_wait_for_the_others() -> None:
     """At a low weight most looks have no request of the candidate: nothing of live is lost."""
     apart = [look(1, 0, 90, live_failed=4), look(2, 10, 0, failed=1), look(3, 0, 10)]
-    together = [look(3, 10, 90, failed=1, live_failed=4)]
+    together = [look(2, 10, 90, failed=1, live_failed=4)]
     one, _ = play(analysis(), [*apart[:2]])
     other, _ = play(analysis(), together)
 
@@ -401,6 +387,7 @@ def test_the_fourth_failed_health_check_in_a_row_fails() -> None:
     assert [verdict.kind for verdict in verdicts] == [MORE_DATA] * 3 + [FAIL]
     assert verdicts[3].rule is Rule.HEALTH
     assert verdicts[3].reason == "health failed 4 times in a row, 3 are allowed"
+    assert dict(verdicts[3].numbers)["since"] == 1
 
 
 def test_a_good_health_check_begins_the_count_anew() -> None:
@@ -444,6 +431,7 @@ def test_a_resource_above_its_share_three_looks_in_a_row_fails(
     assert verdicts[5].reason == (
         f"{word} was above 90 % of an instance's limit 3 looks in a row, 93 % at the last"
     )
+    assert dict(verdicts[5].numbers)["since"] == 43
 
 
 @pytest.mark.parametrize(("since", "kind"), [(10.0, MORE_DATA), (0.0, FAIL), (None, FAIL)])
@@ -509,6 +497,10 @@ counts = st.builds(
     st.integers(0, 200),
 )
 maybe_share = st.none() | st.floats(0, 1.5)
+latencies = st.just(Latency()) | st.builds(
+    Latency, st.just((0.5, 1.0, 2.0)), st.tuples(*[st.integers(0, 200)] * 4)
+)
+outcomes = st.just(()) | st.builds(orders, st.integers(0, 100), st.integers(0, 100))
 looks_of_any_kind = st.lists(
     st.builds(
         Look,
@@ -520,6 +512,9 @@ looks_of_any_kind = st.lists(
         cpu_share=maybe_share,
         reachable=st.booleans(),
         instances_since=st.none() | st.floats(0, 100),
+        latency=latencies,
+        outcomes=outcomes,
+        live_outcomes=outcomes,
     ),
     max_size=12,
 )
@@ -529,19 +524,31 @@ looks_of_any_kind = st.lists(
 @given(looks=looks_of_any_kind, compare=st.booleans())
 def test_the_same_looks_give_the_same_verdicts(looks: list[Look], *, compare: bool) -> None:
     """A replayed ledger decides as the rollout did."""
-    assert play(analysis(compare=compare), looks) == play(analysis(compare=compare), looks)
+    one, other = (analysis(compare=compare, business=("orders",)) for _ in range(2))
+
+    assert play(one, looks) == play(other, looks)
 
 
 @settings(max_examples=50, deadline=None)
 @given(looks_of_any_kind)
 def test_analysis_looks_and_verdicts_survive_json(looks: list[Look]) -> None:
     """What the ledger keeps is what was, and judging goes on as if nothing had happened."""
-    state, verdicts = play(analysis(), looks)
+    state, verdicts = play(analysis(business=("orders",)), looks)
     looks_again = through_json(list[Look], looks)
 
     assert through_json(Analysis, state) == state
     assert through_json(list[Verdict], verdicts) == verdicts
-    assert play(analysis(), looks_again) == (state, verdicts)
+    assert play(analysis(business=("orders",)), looks_again) == (state, verdicts)
+
+
+def test_a_look_of_an_older_ledger_is_still_read() -> None:
+    """It has neither latency nor outcomes, and is judged as it was."""
+    counts = '{"requests": 50, "failed": 25, "slow": 0, "refused": 0}'
+    old = f'{{"at": 1.0, "candidate": {counts}, "live": {counts.replace("25", "0")}}}'
+    look_again = TypeAdapter(Look).validate_json(old)
+
+    assert (look_again.latency, look_again.outcomes) == (Latency(), ())
+    assert judge(analysis(business=("orders",)), look_again)[1].kind is FAIL
 
 
 def through_json(kind: Any, value: Any) -> Any:
@@ -564,16 +571,16 @@ def test_good_requests_never_raise_evidence(sizes: list[tuple[int, int]]) -> Non
 @given(looks_of_any_kind)
 def test_evidence_is_always_a_finite_number(looks: list[Look]) -> None:
     """JSON has no infinity."""
-    state, _ = play(analysis(), looks)
+    state, _ = play(analysis(business=("orders",)), looks)
 
-    assert all(0 <= signal.value <= 5_000 for signal in state.evidence)
+    assert all(0 <= signal.value <= 6_000 for signal in state.evidence)
 
 
 @settings(max_examples=30, deadline=None)
 @given(looks_of_any_kind)
 def test_every_verdict_has_a_sentence_and_finite_numbers(looks: list[Look]) -> None:
     """`why` prints them as they are."""
-    _, verdicts = play(analysis(), looks)
+    _, verdicts = play(analysis(business=("orders",)), looks)
 
     assert all(verdict.reason and "nan" not in verdict.reason for verdict in verdicts)
     assert all(abs(value) < 1e12 for verdict in verdicts for _, value in verdict.numbers)

@@ -20,7 +20,7 @@ from deployer.analysis.sequential import (
 )
 
 PLANNED = 10_000.0
-THRESHOLD = 500.0  # alpha 1 % shared among five signals
+THRESHOLD = 600.0  # alpha 1 % shared among five signals and a business pair
 shares = st.floats(0.001, 0.999)
 few = st.integers(1, 8)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.analysis import look_between
-from deployer.metrics import Counts, Reading
+from deployer.metrics import Counts, Latency, Outcome, Reading
 
 counts = st.builds(Counts, *[st.integers(0, 10**9)] * 4)
 
@@ -49,3 +51,17 @@ def test_two_readings_make_a_look() -> None:
     assert (look.at, look.candidate, look.live) == (2.0, Counts(2, 1), Counts(9))
     assert (look.candidate_healthy, look.memory_share, look.cpu_share) == (False, 0.2, 0.3)
     assert (look.reachable, look.instances_since) == (True, 0.5)
+
+
+def test_a_look_has_the_difference_of_latency_and_outcomes() -> None:
+    """A pair that the reading before did not have counts from zero."""
+    some, more = Outcome("orders", 10, 9), Outcome("orders", 13, 11)
+    nothing = Counts()
+    before = Reading(1.0, True, nothing, nothing, latency=Latency((1.0,), (5, 1)), outcomes=(some,))
+    after = replace(
+        before, latency=Latency((1.0,), (7, 4)), outcomes=(more,), live_outcomes=(some,)
+    )
+    look = look_between(before, after)
+
+    assert look.latency == Latency((1.0,), (2, 3))
+    assert (look.outcomes, look.live_outcomes) == ((Outcome("orders", 3, 2),), (some,))

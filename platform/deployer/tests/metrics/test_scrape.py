@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deployer.metrics import BucketMissingError, Counts, Instance, Scrape
+from deployer.metrics import BucketMissingError, Counts, Instance, Latency, Outcome, Scrape
 from deployer.model import ServiceName, Slot
 
 
@@ -52,6 +52,7 @@ class Pages:
             ]
             seconds = "traefik_service_request_duration_seconds"
             lines.append(f'{seconds}_bucket{{code="200",{service},le="1"}} {requests - slow}')
+            lines.append(f'{seconds}_bucket{{code="200",{service},le="+Inf"}} {requests}')
             lines.append(f'{seconds}_count{{code="200",{service}}} {requests}')
         self.pages["/metrics"] = (200, "\n".join(lines))
 
@@ -63,6 +64,7 @@ class Pages:
         memory: float = 0.1,
         cpu: float = 0.1,
         slow: int = 0,
+        orders: tuple[int, int] | None = None,
     ) -> Instance:
         """Write an instance's admin pages, and return it."""
         labels = '{service="product",slot="green",version="1.0.0"}'
@@ -71,6 +73,8 @@ class Pages:
             f"process_memory_share{labels} {memory}\nprocess_cpu_share{labels} {cpu}\n"
             f"http_requests_in_flight{labels} 9\nhttp_requests_in_flight_slow{labels} {slow}.0\n"
         )
+        for which, count in zip(("attempts", "successes"), orders or (), strict=False):
+            page += f'business_{which}_total{{service="product",name="orders"}} {count}.0\n'
         self.pages[f"/{name}/health"] = (200 if healthy else 503, "{}")
         self.pages[f"/{name}/metrics"] = (200, page)
         return Instance(f"{self.url}/{name}", since=100.0)
@@ -285,3 +289,51 @@ def test_a_router_without_the_bucket_is_a_mistake_to_mend(server: Pages) -> None
 
     with pytest.raises(BucketMissingError):
         scrape(server).read()
+
+
+def test_the_candidates_latency_is_what_came_since_the_first_page(server: Pages) -> None:
+    """Within each bucket, over a router that restarts; live's is not read."""
+    source = scrape(server)
+    readings = []
+    for green in ((100, 0, 4, 0), (110, 0, 6, 0), (3, 0, 1, 0)):
+        server.route(blue=(900, 0, 900, 0), green=green)
+        readings.append(source.read().latency)
+
+    assert readings[1:] == [Latency((1.0,), (8, 2)), Latency((1.0,), (10, 3))]
+
+
+def test_outcomes_are_read_of_both_slots(server: Pages) -> None:
+    """Summed over the instances of each, since the first reading."""
+    for orders in ((10, 9), (14, 12)):
+        candidate = [server.tell("a", orders=orders), server.tell("b", orders=orders)]
+        live = [server.tell("c", orders=(10 * orders[0], 10 * orders[1]))]
+        if orders == (10, 9):
+            source = scrape(server, candidate, live)
+            source.read()
+    reading = source.read()
+
+    assert reading.outcomes == (Outcome("orders", 8, 6),)
+    assert reading.live_outcomes == (Outcome("orders", 40, 30),)
+
+
+def test_a_slot_that_exports_no_pair_has_no_outcome(server: Pages) -> None:
+    """Product 1.0.0 counts none: that is not seen, and not none of none."""
+    source = scrape(server, [server.tell("a", orders=(5, 5))], [server.tell("b")])
+    source.read()
+    reading = source.read()
+
+    assert (reading.outcomes, reading.live_outcomes) == ((Outcome("orders"),), ())
+
+
+def test_outcomes_wait_while_the_router_is_unreachable(server: Pages) -> None:
+    """Such a reading is not judged, so the next one has to have them."""
+    candidate = [server.tell("a", orders=(0, 0))]
+    source = scrape(server, candidate)
+    source.read()
+    page = server.pages.pop("/metrics")
+    server.tell("a", orders=(3, 2))
+    dark = source.read()
+    server.pages["/metrics"] = page
+    light = source.read()
+
+    assert (dark.outcomes, light.outcomes) == ((Outcome("orders"),), (Outcome("orders", 3, 2),))

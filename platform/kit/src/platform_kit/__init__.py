@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from platform_kit.background import Background as Background
     from platform_kit.background import start_background as start_background
     from platform_kit.bodies import parse as parse
+    from platform_kit.business import Business as Business
     from platform_kit.clients import ServiceClient as ServiceClient
     from platform_kit.database import Database as Database
     from platform_kit.errors import DatabaseUnreachable as DatabaseUnreachable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Background": "background",
+    "Business": "business",
     "Database": "database",
     "DatabaseUnreachable": "errors",
     "InstanceSettings": "settings",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self.outcomes = Outcomes(identity)
+        self.registry.register(self.outcomes)
         self.registry.register(_Present(identity, self, activity=activity, usage=usage))
 
     def begin(self) -> Begun:
@@ -89,6 +91,44 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return everything in Prometheus's text format."""
         return prometheus_client.generate_latest(self.registry)
+
+
+class Outcomes(Collector):
+    """Attempts and successes by name: a pair is counted, and read, in one step.
+
+    Two counters would be read one after the other, and a pair could show more done than attempted.
+    """
+
+    def __init__(self, identity: dict[str, str]) -> None:
+        self._identity = identity
+        self._pairs: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+
+    def count(self, name: str, *, succeeded: bool) -> None:
+        """Count an attempt that is over."""
+        with self._lock:
+            attempts, successes = self._pairs.get(name, (0, 0))
+            self._pairs[name] = attempts + 1, successes + succeeded
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield both counters; a name appears with its first attempt."""
+        labels = [*self._identity, "name"]
+        attempted = CounterMetricFamily(
+            "business_attempts", "Attempts that are over", labels=labels
+        )
+        done = CounterMetricFamily("business_successes", "Of them, done", labels=labels)
+        with self._lock:
+            pairs = dict(self._pairs)
+        for name, (attempts, successes) in pairs.items():
+            values = [*self._identity.values(), name]
+            attempted.add_metric(values, attempts)
+            done.add_metric(values, successes)
+        yield attempted
+        yield done
+
+    def describe(self) -> list[CounterMetricFamily]:
+        """Return nothing: names are not known before they are counted."""
+        return []
 
 
 class _Present(Collector):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Secret, StringConstraints
 
 from auth import accounts, keys, tokens
 from auth.passwords import Passwords
-from platform_kit import Database, parse
+from platform_kit import Business, Database, parse
 
 # Only what an address cannot do without: mail servers know the rest. 254: RFC 5321's longest path.
 Email = Annotated[
@@ -26,6 +26,8 @@ Email = Annotated[
 # to the same length: a short one is not invalid there, only wrong.
 NewPassword = Secret[Annotated[str, StringConstraints(min_length=12, max_length=128)]]
 GivenPassword = Secret[Annotated[str, StringConstraints(max_length=128)]]
+
+logins = Business("logins")
 
 
 class Registration(BaseModel):
@@ -57,8 +59,10 @@ def routes(database: Database, passwords: Passwords) -> Blueprint:
     def log_in() -> ResponseReturnValue:
         given = parse(Credentials)
         password = given.password.get_secret_value()
-        account = accounts.log_in(database, passwords, email=given.email, password=password)
-        token = tokens.issue(keys.signing_key(database), account.id, now=datetime.now(UTC))
+        with logins.attempt() as attempt:
+            account = accounts.log_in(database, passwords, email=given.email, password=password)
+            token = tokens.issue(keys.signing_key(database), account.id, now=datetime.now(UTC))
+            attempt.success()
         expires_in = int(tokens.LIFETIME.total_seconds())
         # RFC 6749 5.1: no cache on the way may keep a token.
         headers = {"Cache-Control": "no-store"}

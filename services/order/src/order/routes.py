@@ -13,12 +13,14 @@ from order import cancellation, orders, placement
 from order.orders import CustomerId, Order, OrderId, ProductId
 from order.placement import Purchase, Wanted
 from order.stock import Stock
-from platform_kit import Database, Problem, TokenVerifier, parse
+from platform_kit import Business, Database, Problem, TokenVerifier, parse
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 # PostgreSQL's bigint ends here, and with it product's ids.
 _HIGHEST_ID = 2**63 - 1
+
+purchases = Business("orders")
 
 
 class KeyInvalid(Problem):
@@ -70,9 +72,12 @@ def routes(database: Database, verifier: TokenVerifier, stock: Stock) -> Bluepri
     def place() -> ResponseReturnValue:
         customer = CustomerId(verifier.subject())
         purchase = Purchase(customer, key=_key(), items=_wanted(parse(WantedOrder)))
-        placed = placement.place(database, stock, purchase)
-        if placed.is_replay:
-            return _rendered(placed.order), 200, {"Idempotency-Replayed": "true"}
+        with purchases.attempt() as attempt:
+            placed = placement.place(database, stock, purchase)
+            if placed.is_replay:
+                attempt.repeated()
+                return _rendered(placed.order), 200, {"Idempotency-Replayed": "true"}
+            attempt.success()
         return _rendered(placed.order), 201
 
     @blueprint.get("/orders")

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from platform_kit import Database, parse
+from platform_kit import Business, Database, parse
 from product import inventory, products, reservations
 from product.products import HIGHEST_ID, Product, ProductId
 from product.reservations import Item, ReservationId
@@ -34,6 +34,8 @@ Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 Stock = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+
+holds = Business("reservations")
 
 
 class NewProduct(BaseModel):
@@ -109,7 +111,12 @@ def routes(database: Database) -> Blueprint:
     def reserve(reservation_id: UUID) -> ResponseReturnValue:
         wanted = parse(WantedReservation).items
         items = [Item(ProductId(item.product_id), item.quantity) for item in wanted]
-        is_new = reservations.reserve(database, ReservationId(reservation_id), items)
+        with holds.attempt() as attempt:
+            is_new = reservations.reserve(database, ReservationId(reservation_id), items)
+            if is_new:
+                attempt.success()
+            else:
+                attempt.repeated()
         answer = {"id": str(reservation_id), "items": [item.model_dump() for item in wanted]}
         return answer, 201 if is_new else 200
 

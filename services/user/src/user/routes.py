@@ -6,7 +6,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, StringConstraints
 
-from platform_kit import Database, TokenVerifier, parse
+from platform_kit import Business, Database, TokenVerifier, parse
 from user import profiles
 from user.profiles import Profile
 
@@ -17,6 +17,8 @@ Name = Annotated[
         strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^[:cntrl:]]+$"
     ),
 ]
+
+updates = Business("profile_updates")
 
 
 class ProfileChange(BaseModel):
@@ -36,7 +38,11 @@ def routes(database: Database, verifier: TokenVerifier) -> Blueprint:
     @blueprint.put("/profile")
     def write_profile() -> ResponseReturnValue:
         subject = verifier.subject()
-        return _rendered(profiles.write(database, subject, name=parse(ProfileChange).name))
+        name = parse(ProfileChange).name
+        with updates.attempt() as attempt:
+            profile = profiles.write(database, subject, name=name)
+            attempt.success()
+        return _rendered(profile)
 
     return blueprint
 

@@ -19,7 +19,8 @@ class Limits:
     together. `detect_share`, `detect_power`: a step passes when so large a share of bad requests
     would have been caught so surely.
     `margin`: the candidate may be bad so many times as often as live: 0.12 % against 0.10 % is
-    noise of the environment, not a fault.
+    noise of the environment, not a fault. `business_drop`: and its attempts may succeed so much less
+    often.
     """
 
     error_share: float = 0.05
@@ -33,3 +34,4 @@ class Limits:
     detect_share: float = 0.20
     detect_power: float = 0.90
     margin: float = 2.0
+    business_drop: float = 0.10

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployer.metrics.counts import Counts
-from deployer.metrics.source import Reading
+from deployer.metrics.latency import NO_LATENCY, Latency
+from deployer.metrics.source import Outcome, Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What the analysis judges; the ledger keeps it raw, so that a replay judges the same.
 
-    `candidate` and `live` are what came since the look before. None means not seen.
+    `candidate`, `live`, the candidate's `latency` and both slots' business outcomes are what came
+    since the look before. None means not seen, and so does an outcome that is not there.
     """
 
     at: float
@@ -23,6 +25,9 @@ class Look:
     cpu_share: float | None = None
     reachable: bool = True
     instances_since: float | None = None
+    latency: Latency = NO_LATENCY
+    outcomes: tuple[Outcome, ...] = ()
+    live_outcomes: tuple[Outcome, ...] = ()
 
 
 def look_between(previous: Reading, reading: Reading) -> Look:
@@ -36,4 +41,14 @@ def look_between(previous: Reading, reading: Reading) -> Look:
         cpu_share=reading.cpu_share,
         reachable=reading.reachable,
         instances_since=reading.instances_since,
+        latency=reading.latency.since(previous.latency),
+        outcomes=_outcomes_between(previous.outcomes, reading.outcomes),
+        live_outcomes=_outcomes_between(previous.live_outcomes, reading.live_outcomes),
     )
+
+
+def _outcomes_between(
+    before: tuple[Outcome, ...], after: tuple[Outcome, ...]
+) -> tuple[Outcome, ...]:
+    known = {outcome.name: outcome for outcome in before}
+    return tuple(each.since(known.get(each.name, Outcome(each.name))) for each in after)

@@ -47,22 +47,48 @@ With p0 = m a/(m a + b), E[L] = (1 + x (q/p0 - 1))^a (1 - y (1 - (1-q)/(1-p0)))^
 its logarithm is at most (q - p0) (x a/p0 - y b/(1-p0)) = (q - p0) (m a + b) (x/m - y) <= 0. So x
 and y may drift as they like.
 
+**Business.** A pair of attempts and successes is asked two questions about the same look, and its
+evidence is the mean of both halves. First, as above: are attempts without success more than m times
+as frequent as on live? Second, with the roles changed: is a success on live more than 1/(1-d) times
+as probable as on the candidate, d being the drop that is allowed (10 %)? That is the same bound with
+live as the candidate, successes as what is counted, and the margin 1/(1-d); it holds for any shares,
+so also for successes, which are no rare event. For a release that passes both questions each half
+plus its mass to come is a non-negative supermartingale of at most 1 at the beginning, so their mean
+is one, and alpha is not spent twice. Two halves, because neither finds a fall of 30 % by itself:
+where 97 % succeed, the attempts without success rise from 3 to 32 %, which the first sees in 108
+attempts and the second in 658 (p90); where 60 % do, they rise from 40 to 58 %, which is within twice
+as many, and only the second sees it, in 1,086. The mass is that of the candidate's requests since the look
+that was counted last: it telescopes, so the total stays below 1 however few of them are attempts.
+
 **Alternatives**, in odds of the limit: 1.4, 2, 5, 20, which for 5 % are 6.9, 9.5, 20.8 and 51.3 %.
 The first is there so that 7 % is found at all: a statistic whose nearest alternative is 9.5 % falls
-while the true share is below 7 %. Rates against live: 2, 8 and 50 times the margin. Requests to
+while the true share is below 7 %. Rates against live: 2, 8 and 50 times the margin; of successes 1.25, 2 and 10 times, which are falls
+by 28, 55 and 91 %. Requests to
 reject, p90 of seeded rollouts (1,000 each; 400 after 5,000; 150 for 7 %), looks of two requests,
-limit 5 %, 0.5 % bad before the fault, alpha 1 % shared among five signals, 10,000 planned:
+limit 5 %, 0.5 % bad before the fault, alpha 1 % shared among six signals (one of them a business
+pair), 10,000 planned:
 
 =====  =======  ===========  ===========  ======
 share  at once  after 1,000  after 5,000  budget
 =====  =======  ===========  ===========  ======
 100 %        8            8            8
- 50 %       30           30           28      40
- 20 %      166          158          156     180
- 15 %      324          326          318
- 10 %      896          912          934   1,200
-  7 %    4,392        4,158        4,512
+ 50 %       30           30           30      40
+ 20 %      162          164          164     180
+ 15 %      344          320          318
+ 10 %      924          918          912   1,200
+  7 %    4,598        4,230        4,606
 =====  =======  ===========  ===========  ======
+
+Attempts of the candidate until a business pair rejects, p90 of 100, two a look to 18 of live's:
+
+=========  ==========  ==========  ===========
+succeeded  fall 30 %   fall 50 %   fall 100 %
+=========  ==========  ==========  ===========
+     97 %         134          52           18
+     90 %         404         128           24
+     80 %         886         244           26
+     60 %       1,162         324           34
+=========  ==========  ==========  ===========
 """
 
 from __future__ import annotations
@@ -75,6 +101,7 @@ Ratios = tuple[tuple[float, float], ...]
 
 ODDS = (1.4, 2.0, 5.0, 20.0)
 RATES = (2.0, 8.0, 50.0)
+SUCCESS_RATES = (1.25, 2.0, 10.0)
 
 TAIL = 0.1  # of the mass, for what comes after the planned requests
 _LARGEST_EXPONENT = 600.0  # e^600 times any ceiling is a finite float
@@ -104,20 +131,54 @@ def limit_factors(limit: float, bad: int, good: int) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=4096)
-def live_factors(
-    requests: int, live_requests: int, margin: float, bad: int, live_bad: int
-) -> tuple[float, ...]:
-    """Return the same for a look at both slots; both must have had requests.
+def against_live(
+    requests: int, live_requests: int, margin: float, rates: tuple[float, ...] = RATES
+) -> Ratios:
+    """Return, for each rate, the logarithms of the ratios of a request bad here and bad on live.
 
     With x = margin * requests / live_requests, a request that is bad on live has the ratio
-    (1+x)/(1+rx), one on the candidate r times that.
+    (1+x)/(1+rx), one on the candidate r times that. Both slots must have had requests.
     """
     x = margin * requests / live_requests
     base = math.log1p(x)
-    return tuple(
-        _exp(bad * math.log(rate) + (bad + live_bad) * (base - math.log1p(rate * x)))
-        for rate in RATES
-    )
+    on_live = [base - math.log1p(rate * x) for rate in rates]
+    return tuple((math.log(rate) + log, log) for rate, log in zip(rates, on_live, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def live_factors(
+    requests: int, live_requests: int, margin: float, bad: int, live_bad: int
+) -> tuple[float, ...]:
+    """Return what a look at both slots multiplies the statistics against live by."""
+    ratios = against_live(requests, live_requests, margin)
+    return tuple([_exp(bad * a + live_bad * b) for a, b in ratios])
+
+
+def business_ratios(
+    attempts: int, live_attempts: int, *, margin: float, drop: float
+) -> tuple[Ratios, Ratios]:
+    """Return the ratios of both halves: of attempts without success, and of successes.
+
+    The second half has the roles changed: its first logarithm is live's, its second the candidate's.
+    """
+    without = against_live(attempts, live_attempts, margin)
+    done = against_live(live_attempts, attempts, 1.0 / (1.0 - drop), SUCCESS_RATES)
+    return without, done
+
+
+def business_factors(
+    seen: tuple[int, int, int, int], *, margin: float, drop: float
+) -> tuple[float, ...]:
+    """Return what a look multiplies a business signal's statistics by.
+
+    `seen` are the candidate's attempts, how many came to nothing, and the same of live.
+    """
+    attempts, failed, live_attempts, live_failed = seen
+    without, done = business_ratios(attempts, live_attempts, margin=margin, drop=drop)
+    successes, live_successes = attempts - failed, live_attempts - live_failed
+    factors = [_exp(failed * a + live_failed * b) for a, b in without]
+    factors += [_exp(live_successes * a + successes * b) for a, b in done]
+    return tuple(factors)
 
 
 def update(

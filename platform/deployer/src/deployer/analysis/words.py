@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from deployer.analysis.evidence import Evidence, share
 from deployer.analysis.limits import Limits
+from deployer.analysis.percentile import Percentile, p95_of
+from deployer.analysis.streak import Streak
 from deployer.analysis.verdict import Rule, Verdict, VerdictKind
 from deployer.metrics.counts import Counts
 
@@ -12,22 +14,51 @@ _RESOURCES = {Rule.MEMORY: "memory", Rule.CPU: "CPU"}
 
 def above_limit(signal: Evidence, limits: Limits, *, limit: float, threshold: float) -> Verdict:
     """Fail: the candidate's share of bad requests is above its limit."""
+    p95 = _p95(signal, limits)
     reason = (
-        f"{_of(signal.bad, signal.requests)} {_did(signal.rule, limits)}, "
+        f"{_of(signal.bad, signal.requests)} {_did(signal.rule, limits)}{_with(p95)}, "
         f"limit {_percent(limit)}; {_passes(signal, threshold)}"
     )
-    return Verdict(VerdictKind.FAIL, signal.rule, reason, _numbers(signal, threshold, limit))
+    numbers = (*_numbers(signal, threshold, limit), *_figures(signal, p95))
+    return Verdict(VerdictKind.FAIL, signal.rule, reason, numbers)
 
 
 def worse_than_live(signal: Evidence, limits: Limits, *, threshold: float) -> Verdict:
     """Fail: the candidate is bad more than `margin` times as often as live."""
+    p95 = _p95(signal, limits)
     reason = (
-        f"{_of(signal.bad, signal.requests)} {_did(signal.rule, limits)} on the candidate and "
+        f"{_of(signal.bad, signal.requests)} {_did(signal.rule, limits)} on the candidate"
+        f"{_with(p95)} and "
         f"{_of(signal.live_bad, signal.live_requests)} on live over the same seconds, "
         f"{limits.margin:g} times as often is allowed; {_passes(signal, threshold)}"
     )
-    numbers = (*_numbers(signal, threshold), ("margin", limits.margin))
+    numbers = (*_numbers(signal, threshold), ("margin", limits.margin), *_figures(signal, p95))
     return Verdict(VerdictKind.FAIL, signal.rule, reason, numbers)
+
+
+def fewer_succeed(signal: Evidence, limits: Limits, *, threshold: float) -> Verdict:
+    """Fail: of a business pair fewer attempts succeed than on live."""
+    done, live_done = signal.requests - signal.bad, signal.live_requests - signal.live_bad
+    reason = (
+        f"{signal.name}: {done:,} of {signal.requests:,} attempts succeeded on the candidate, "
+        f"{live_done:,} of {signal.live_requests:,} on live over the same seconds; "
+        f"{_percent(limits.business_drop)} less often is allowed, and {limits.margin:g} times as "
+        f"many without success; {_passes(signal, threshold)}"
+    )
+    numbers = (
+        ("attempts", float(signal.requests)),
+        ("successes", float(done)),
+        ("share", share(done, signal.requests)),
+        ("live_attempts", float(signal.live_requests)),
+        ("live_successes", float(live_done)),
+        ("live_share", share(live_done, signal.live_requests)),
+        ("evidence", signal.value),
+        ("threshold", threshold),
+        ("drop", limits.business_drop),
+        ("margin", limits.margin),
+        *_figures(signal, None),
+    )
+    return Verdict(VerdictKind.FAIL, Rule.BUSINESS, reason, numbers)
 
 
 def both_bad(signal: Evidence, limits: Limits, *, limit: float, threshold: float) -> Verdict:
@@ -42,20 +73,29 @@ def both_bad(signal: Evidence, limits: Limits, *, limit: float, threshold: float
     return Verdict(VerdictKind.HOLD, Rule.BOTH_SLOTS_BAD, reason, numbers)
 
 
-def unhealthy(failures: int, *, allowed: int) -> Verdict:
+def unhealthy(streak: Streak, *, allowed: int) -> Verdict:
     """Fail: more health checks in a row than allowed."""
-    reason = f"health failed {failures} times in a row, {allowed} are allowed"
-    numbers = (("failures", float(failures)), ("allowed", float(allowed)))
+    reason = f"health failed {streak.looks} times in a row, {allowed} are allowed"
+    numbers = (
+        ("failures", float(streak.looks)),
+        ("allowed", float(allowed)),
+        *_since(streak.since),
+    )
     return Verdict(VerdictKind.FAIL, Rule.HEALTH, reason, numbers)
 
 
-def resource(rule: Rule, used: float, limits: Limits, *, looks: int) -> Verdict:
+def resource(rule: Rule, used: float, limits: Limits, *, streak: Streak) -> Verdict:
     """Fail: memory or CPU stayed above its share of the instance's limit."""
     reason = (
         f"{_RESOURCES[rule]} was above {_percent(limits.resource_share)} of an instance's limit "
-        f"{looks} looks in a row, {_percent(used)} at the last"
+        f"{streak.looks} looks in a row, {_percent(used)} at the last"
     )
-    numbers = (("share", used), ("limit", limits.resource_share), ("looks", float(looks)))
+    numbers = (
+        ("share", used),
+        ("limit", limits.resource_share),
+        ("looks", float(streak.looks)),
+        *_since(streak.since),
+    )
     return Verdict(VerdictKind.FAIL, rule, reason, numbers)
 
 
@@ -101,6 +141,38 @@ def hold_over(step: Counts, limits: Limits, *, held: float, needed: int) -> Verd
     return Verdict(VerdictKind.PASS, Rule.HOLD_OVER, reason, numbers)
 
 
+def live_broken(
+    step: Counts,
+    live: Evidence,
+    limits: Limits,
+    *,
+    held: float,
+    needed: int,
+    threshold: float,
+) -> Verdict:
+    """Pass: live is above the limit and the candidate is not, so there is nothing to wait for."""
+    reason = (
+        f"live is broken: {_of(live.bad, live.requests)} failed there, limit "
+        f"{_percent(limits.error_share)}; {_passes(live, threshold)}; on the candidate "
+        f"{_of(step.failed, step.requests)} failed, so it does not wait for its hold"
+    )
+    numbers = (
+        ("held_seconds", held),
+        ("requests", float(step.requests)),
+        ("needed", float(needed)),
+        ("failed", float(step.failed)),
+        ("slow", float(step.slow)),
+        ("live_requests", float(live.requests)),
+        ("live_bad", float(live.bad)),
+        ("live_share", share(live.bad, live.requests)),
+        ("evidence", live.value),
+        ("threshold", threshold),
+        ("limit", limits.error_share),
+        *_since(live.since),
+    )
+    return Verdict(VerdictKind.PASS, Rule.LIVE_BROKEN, reason, numbers)
+
+
 def too_few(
     step: Counts, limits: Limits, *, held: float, needed: int, patience_over: bool
 ) -> Verdict:
@@ -141,6 +213,24 @@ def _did(rule: Rule, limits: Limits) -> str:
 
 def _passes(signal: Evidence, threshold: float) -> str:
     return f"evidence {signal.value:,.0f} passes {threshold:,.0f}"
+
+
+def _p95(signal: Evidence, limits: Limits) -> Percentile | None:
+    slow = limits.slow_seconds
+    return p95_of(signal.latency, requests=signal.requests, slow_seconds=slow)
+
+
+def _with(p95: Percentile | None) -> str:
+    return "" if p95 is None else f" (p95 {p95})"
+
+
+def _figures(signal: Evidence, p95: Percentile | None) -> tuple[tuple[str, float], ...]:
+    figure = () if p95 is None else (("p95", p95.seconds),)
+    return (*figure, *_since(signal.since))
+
+
+def _since(at: float | None) -> tuple[tuple[str, float], ...]:
+    return () if at is None else (("since", at),)
 
 
 def _percent(part: float) -> str:

@@ -1,4 +1,4 @@
-"""The instances' admin ports: health, the worst memory and CPU share, slow requests in flight.
+"""The instances' admin ports: health, memory and CPU shares, slow requests in flight, outcomes.
 
 Every instance is asked at the same time, and none for more than a second an answer, so a hung one
 delays a reading by one second and not by one second each.
@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployer.metrics.source import Instance
+from deployer.metrics.outcomes import outcomes_of
+from deployer.metrics.source import Instance, Outcome
 
 if TYPE_CHECKING:
     import urllib3
@@ -34,6 +35,7 @@ class Seen:
     memory_share: float | None = None
     cpu_share: float | None = None
     slow_in_flight: int | None = None
+    outcomes: tuple[Outcome, ...] | None = None
 
 
 def see(pool: urllib3.PoolManager, instances: Sequence[Instance]) -> tuple[Seen, ...]:
@@ -68,4 +70,5 @@ def _seen(*, healthy: bool, page: str | None) -> Seen:
         memory_share=gauges.get("process_memory_share"),
         cpu_share=gauges.get("process_cpu_share"),
         slow_in_flight=None if slow is None else int(slow),
+        outcomes=None if page is None else outcomes_of(page),
     )

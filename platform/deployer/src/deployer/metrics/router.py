@@ -1,4 +1,4 @@
-"""The router's Prometheus page: one slot's requests, codes and slow ones out of its text.
+"""The router's Prometheus page: one slot's requests, codes, slow ones and latency out of its text.
 
 Only two families of one service matter, so the page is read line by line with one regular
 expression: a page of 8 services, 3 codes and 2 methods takes 1.2 ms for both slots, where
@@ -7,11 +7,14 @@ prometheus_client's parser takes 17 ms. Pure.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from deployer.metrics.counts import Counts
+from deployer.metrics.latency import Latency
 
 # Traefik's histogram must have a bucket at exactly this: slow is all that is not in it.
 SLOW_SECONDS = 1.0
@@ -62,6 +65,21 @@ def counts_of(page: str, name: str) -> Counts:
         message = f"the router measures {name} without a bucket at {SLOW_SECONDS} s"
         raise BucketMissingError(message)
     return Counts(requests, failed, max(0, timed - fast), refused)
+
+
+def latency_of(page: str, name: str) -> Latency:
+    """Return the running totals of the histogram of the router's service `name`."""
+    within: dict[float, int] = {}
+    for sample in _samples(page, name):
+        if sample.family == "request_duration_seconds_bucket":
+            bound = float(sample.label("le"))
+            within[bound] = within.get(bound, 0) + sample.value
+    bounds = sorted(within)
+    below = [0, *(within[bound] for bound in bounds)]
+    counts = [max(0, upper - lower) for lower, upper in pairwise(below)]
+    if bounds and bounds[-1] < math.inf:  # +Inf is in every page; a JSON number it is not
+        counts.append(0)
+    return Latency(tuple(bound for bound in bounds if bound < math.inf), tuple(counts))
 
 
 def _samples(page: str, name: str) -> Iterable[_Sample]:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from deployer.metrics.counts import Counts
 from deployer.metrics.instances import Seen, fetch, see
-from deployer.metrics.router import counts_of
-from deployer.metrics.source import Instance, Reading
+from deployer.metrics.latency import Latency
+from deployer.metrics.outcomes import OutcomeTotals
+from deployer.metrics.router import counts_of, latency_of
+from deployer.metrics.source import Instance, Outcome, Reading
 from deployer.model import ServiceName, Slot
 
 if TYPE_CHECKING:
@@ -60,18 +62,22 @@ class Scrape:
         at = self._now()
         page = fetch(self._pool, self._router_url)
         candidate, live = self._candidate_slot, self._candidate_slot.other
-        instances = self._instances_of(candidate)
-        seen = see(self._pool, [*instances, *self._instances_of(live)])
+        instances, live_instances = self._instances_of(candidate), self._instances_of(live)
+        seen = see(self._pool, [*instances, *live_instances])
         own, others = seen[: len(instances)], seen[len(instances) :]
+        totals, live_totals = self._totals[candidate], self._totals[live]
         return Reading(
             at=at,
             reachable=page is not None,
-            candidate=self._totals[candidate].after(page, own),
-            live=self._totals[live].after(page, others),
+            candidate=totals.after(page, own),
+            live=live_totals.after(page, others),
             candidate_healthy=all(one.healthy for one in own) if own else None,
             memory_share=_worst(one.memory_share for one in own),
             cpu_share=_worst(one.cpu_share for one in own),
             instances_since=max((one.since for one in instances), default=None),
+            latency=totals.latency_after(page),
+            outcomes=totals.outcomes_after(page, instances, own),
+            live_outcomes=live_totals.outcomes_after(page, live_instances, others),
         )
 
 
@@ -88,6 +94,10 @@ class _Totals:
         self._finished = Counts()
         self._slow_in_flight = 0
         self._told = Counts()
+        self._latency_on_page: Latency | None = None
+        self._latency = Latency()
+        self._outcome_totals = OutcomeTotals()
+        self._outcomes: tuple[Outcome, ...] = ()
 
     def after(self, page: str | None, seen: Sequence[Seen]) -> Counts:
         """Return the totals after one more page; the last ones when there is none."""
@@ -103,6 +113,27 @@ class _Totals:
         in_flight = Counts(requests=self._slow_in_flight, slow=self._slow_in_flight)
         self._told = _highest(self._told, self._finished + in_flight)
         return self._told
+
+    def latency_after(self, page: str | None) -> Latency:
+        """Return the histogram of what has finished since the first page."""
+        if page is not None:
+            on_page = latency_of(page, self._name)
+            if self._latency_on_page is not None:
+                self._latency += on_page.since(self._latency_on_page)
+            self._latency_on_page = on_page
+        return self._latency
+
+    def outcomes_after(
+        self, page: str | None, instances: Sequence[Instance], seen: Sequence[Seen]
+    ) -> tuple[Outcome, ...]:
+        """Return the business pairs; the last ones when the router did not answer.
+
+        Such a reading is not judged, so nothing may be new in it that the next one would miss.
+        """
+        if page is not None:
+            pages = [one.outcomes for one in seen]
+            self._outcomes = self._outcome_totals.after(instances, pages)
+        return self._outcomes
 
 
 def _highest(before: Counts, after: Counts) -> Counts:
