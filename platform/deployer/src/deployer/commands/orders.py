@@ -165,7 +165,7 @@ def _order(context: Context, kind: Kind, release: Release, live: Slot | None, pl
         plan=plan,
         limits=limits_of(context),
         # Only a rollout is analysed: a way back must not wait for a sample of the traffic.
-        planned_requests=_planned_requests(context, release.service, plan)
+        planned_requests=planned_requests(plan, rate=measure_rate(context.target, release.service))
         if kind is Kind.ROLLOUT
         else 0.0,
         patience_seconds=policy.patience_seconds,
@@ -174,7 +174,7 @@ def _order(context: Context, kind: Kind, release: Release, live: Slot | None, pl
     )
 
 
-def _planned_requests(context: Context, service: ServiceName, plan: Plan) -> float:
-    rate = measure_rate(context.target, service)
+def planned_requests(plan: Plan, *, rate: float) -> float:
+    """Return what the sequential test is sized for at so many requests a second."""
     expected = sum(step.hold_seconds * step.weight / 100 for step in plan) * rate
     return max(FEWEST_PLANNED_REQUESTS, PLANNED_MARGIN * expected)
