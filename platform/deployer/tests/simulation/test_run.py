@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from simulation.scenarios import RATE, errors, outcomes, scenario
 
 from deployer.analysis import Rule
 from deployer.driver import read_rollout
-from deployer.engine import Phase
+from deployer.engine import Kind, Phase, switch
 from deployer.model import Slot
 from deployer.simulation import (
     Behaviour,
@@ -160,7 +161,8 @@ def test_a_candidate_that_never_gets_ready_never_gets_traffic():
 def test_a_first_deployment_has_nothing_to_compare_with():
     """Without a live release there is no fault of live's either."""
     wanted = scenario(incidents=(Incident(Mishap.CRASH, Side.LIVE, 20.0),))
-    outcome = simulate(replace(wanted, order=replace(wanted.order, live=None)), 1)
+    first = replace(wanted.order, kind=Kind.INSTALL, live=None, plan=switch(instances=2))
+    outcome = simulate(replace(wanted, order=first), 1)
 
     assert outcome.end is End.PROMOTED
 
@@ -181,6 +183,15 @@ def test_the_ledger_of_a_simulated_rollout_replays_to_the_same_decisions():
 
     assert header.outcome == replayed.phase == Phase.ROLLED_BACK
     assert replayed == played.state
+
+
+def test_a_simulated_rollout_starts_no_thread(monkeypatch: pytest.MonkeyPatch):
+    """A second thread would make a run depend on the scheduler."""
+    started: list[object] = []
+    monkeypatch.setattr(threading.Thread, "start", started.append)
+
+    assert simulate(scenario(), 1).end is End.PROMOTED
+    assert started == []
 
 
 def test_a_rollout_of_an_hour_takes_a_fraction_of_a_second():
