@@ -200,7 +200,9 @@ def _order(
         live_instances=(held.wanted if held else 0) or policy.instances,
         plan=plan,
         limits=limits_of(context),
-        planned_requests=_planned_requests(context, service, plan, monitor_seconds)
+        planned_requests=planned_requests(
+            plan, monitor_seconds, rate=measure_rate(context.target, service)
+        )
         if watched
         else 0.0,
         patience_seconds=policy.patience_seconds,
@@ -209,6 +211,7 @@ def _order(
         strategy=Strategy(policy.strategy),
         monitor_seconds=monitor_seconds,
         hooks=tuple(each for each in hooks if watched or each.point is Point.AFTER_ROLLBACK),
+        business=context.workspace.declaration(service).business if watched else (),
         ease_weights=policy.ease_weights,
         ease_seconds=policy.ease_seconds,
     )
@@ -220,9 +223,3 @@ def planned_requests(plan: Plan, monitor_seconds: float, *, rate: float) -> floa
         sum(step.hold_seconds * step.weight / 100 for step in plan) + monitor_seconds
     ) * rate
     return max(FEWEST_PLANNED_REQUESTS, PLANNED_MARGIN * expected)
-
-
-def _planned_requests(
-    context: Context, service: ServiceName, plan: Plan, monitor_seconds: float
-) -> float:
-    return planned_requests(plan, monitor_seconds, rate=measure_rate(context.target, service))

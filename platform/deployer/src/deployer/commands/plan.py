@@ -61,7 +61,8 @@ def forecast(context: Context, text: str, options: Options = NO_OPTIONS) -> Fore
     live = context.target.situation(service).serving
     rate = measure_rate(context.target, service) if live else 0.0
     limits = limits_of(context)
-    analysis = begin(limits, 0.0, compare=True)
+    business = context.workspace.declaration(service).business
+    analysis = begin(limits, 0.0, compare=True, business=business)
     alpha = limits.alpha / len(analysis.evidence)
     needed = {
         share: requests_needed(share, power=POWER, limit=limits.error_share, alpha=alpha)

@@ -51,7 +51,12 @@ from deployer.model import Release
 
 def begin_rollout(order: Order) -> Rollout:
     """Return the state in which an order begins."""
-    analysis = begin(order.limits, order.planned_requests, compare=order.live is not None)
+    analysis = begin(
+        order.limits,
+        order.planned_requests,
+        compare=order.live is not None,
+        business=order.business,
+    )
     state = Rollout(order=order, phase=Phase.MIGRATING, analysis=analysis)
     return forward.set_out(state, order.started_at)
 
