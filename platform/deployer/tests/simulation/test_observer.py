@@ -33,7 +33,7 @@ class World:
         self.shift(50)
 
     def start(self) -> None:
-        self.target.start(
+        self.target.scale(
             Slot.GREEN, self.order.candidate, 2, fence=Fence(1), interrupted=lambda: False
         )
 
@@ -83,6 +83,17 @@ def test_vitals_come_from_the_behaviour_and_the_instances():
 
     assert (look.candidate_healthy, look.memory_share, look.cpu_share) == (False, 0.95, 0.5)
     assert look.instances_since == 0.0
+
+
+def test_business_attempts_are_told_for_both_slots():
+    """A candidate whose orders fail by a third, without a 5xx."""
+    look = World(candidate=Behaviour(error_share=0.0, success_share=0.65)).look(100.0)
+    (candidate,), (live,) = look.outcomes, look.live_outcomes
+
+    assert candidate.name == live.name
+    assert candidate.attempts == pytest.approx(1000, rel=0.15)
+    assert candidate.successes / candidate.attempts == pytest.approx(0.65, abs=0.05)
+    assert live.successes / live.attempts == pytest.approx(0.98, abs=0.03)
 
 
 def test_a_crash_fails_requests_until_the_instances_are_back():

@@ -26,7 +26,7 @@ class World:
 
     def start(self, instances: int = 2, fence: int = 1) -> float:
         before = self.clock.now()
-        self.target.start(
+        self.target.scale(
             Slot.GREEN, NEW, instances, fence=Fence(fence), interrupted=lambda: self.interrupted
         )
         return self.clock.now() - before
@@ -59,12 +59,37 @@ def test_starting_takes_as_long_as_an_instance_takes(world: World):
     assert world.ready(Slot.GREEN) == [True] * 3
 
 
-def test_starting_fewer_stops_the_rest(world: World):
-    """Instances that stay are the ones that were there."""
+def test_scaling_down_drains_what_is_too_many(world: World):
+    """Instances that stay are the ones that were there; with none the slot stays installed."""
     world.start(instances=3)
-    world.start(instances=1)
 
-    assert len(world.ready(Slot.GREEN)) == 1
+    assert world.start(instances=1) == TIMINGS.drain_seconds
+    assert world.ready(Slot.GREEN) == [True]
+
+    world.start(instances=0)
+    held = world.target.situation(PRODUCT).of(Slot.GREEN)
+    assert held is not None
+    assert (held.release, held.instances) == (NEW, ())
+
+
+def test_a_slot_that_is_not_ready_gets_no_traffic_while_the_other_is(world: World):
+    """Taking traffic away from it is never refused, and neither is a choice between two bad ones."""
+    world.start()
+    world.target.hang(PRODUCT, Slot.GREEN)
+    with pytest.raises(OperationError) as refused:
+        world.target.shift(PRODUCT, Slot.GREEN, 50, fence=Fence(1))
+
+    assert refused.value.code == "slot-not-ready"
+
+    world.target.shift(PRODUCT, Slot.GREEN, 0, fence=Fence(1))
+    world.target.hang(PRODUCT, Slot.BLUE)
+    world.target.shift(PRODUCT, Slot.GREEN, 50, fence=Fence(1))
+    assert world.target.weight(PRODUCT, Slot.GREEN) == 50
+
+
+def test_requests_are_counted_and_not_kept(world: World):
+    """There is no log to read."""
+    assert world.target.failing_requests(Slot.BLUE, OLD, since=0.0, limit=9) == ()
 
 
 def test_a_route_changes_only_after_the_router_had_its_time(world: World):

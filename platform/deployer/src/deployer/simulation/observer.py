@@ -11,11 +11,14 @@ from functools import partial
 
 from deployer.analysis import Look
 from deployer.engine import Order, Rollout
+from deployer.metrics.source import Outcome
 from deployer.model import ServiceName
 from deployer.simulation.service import Behaviour, Incident, Mishap, ServiceModel
 from deployer.simulation.traffic import NOTHING, Conditions, Served, Traffic
 from deployer.targets.clock import VirtualClock
 from deployer.targets.simulated import SimulatedTarget
+
+BUSINESS = "business"  # the name of the pair that a modelled service exports
 
 
 class SimulatedObserver:
@@ -129,4 +132,12 @@ def _look(
         memory_share=behaviour.memory_share if answers else None,
         cpu_share=behaviour.cpu_share if answers else None,
         instances_since=since,
+        outcomes=_outcomes(candidate),
+        live_outcomes=_outcomes(live),
     )
+
+
+def _outcomes(served: Served) -> tuple[Outcome, ...]:
+    if not served.attempts:
+        return ()
+    return (Outcome(BUSINESS, served.attempts, served.successes),)

@@ -20,6 +20,7 @@ from deployer.ledger import StaleFenceError
 from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.targets.clock import VirtualClock
 from deployer.targets.protocol import (
+    FailedRequest,
     InstanceStatus,
     Interrupted,
     InterruptedWait,
@@ -115,7 +116,7 @@ class SimulatedTarget:
         del release, phase
         self._clock.sleep(self._timings.migrate_seconds)
 
-    def start(
+    def scale(
         self,
         slot: Slot,
         release: Release,
@@ -124,19 +125,22 @@ class SimulatedTarget:
         fence: Fence,
         interrupted: Interrupted,
     ) -> None:
-        """Have that many ready instances; raise OperationError `never-ready` after a while.
+        """Have exactly that many ready instances; raise OperationError `never-ready` after a while.
 
-        Instances of another release go, and so do those that hang.
+        Instances of another release go, and so do those that hang; what is too many is drained.
         """
         service = self._fenced(release.service, fence)
         held = service.slots.get(slot)
         with_release = held.instances if held and held.release == release else []
-        kept = [instance for instance in with_release if not instance.hangs][:instances]
+        answering = [instance for instance in with_release if not instance.hangs]
+        kept, too_many = answering[:instances], answering[instances:]
         missing = instances - len(kept)
         if missing or held is None or len(kept) < len(held.instances):
             self._change(release.service)
             fresh = [self._begin_instance(release) for _ in range(missing)]
             held = service.slots[slot] = _Held(release, instances, kept + fresh)
+        if too_many:
+            self._clock.sleep(self._timings.drain_seconds)
         self._wait_until_ready(held, interrupted)
 
     def smoke(self, slot: Slot, release: Release) -> None:
@@ -151,8 +155,13 @@ class SimulatedTarget:
             )
 
     def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
-        """Change the route, once the router has had its time."""
+        """Change the route, once the router has had its time.
+
+        Raises OperationError `slot-not-ready` rather than give traffic to a slot that can't take it
+        while the other can.
+        """
         wanted = {slot: weight, slot.other: 100 - weight}
+        self._require_ready(service, wanted)
         if self._fenced(service, fence).weights == wanted:
             return
         self._clock.sleep(self._timings.shift_seconds)
@@ -190,6 +199,13 @@ class SimulatedTarget:
             for slot, held in sorted(found.slots.items())
         )
         return Situation(service, found.live, slots, found.standby_until)
+
+    def failing_requests(
+        self, slot: Slot, release: Release, *, since: float, limit: int
+    ) -> tuple[FailedRequest, ...]:
+        """Return none: requests are counted here, not kept."""
+        del slot, release, since, limit
+        return ()
 
     # What whoever counts traffic asks for.
 
@@ -268,6 +284,22 @@ class SimulatedTarget:
 
     def _start_seconds(self, release: Release) -> float:
         return math.inf if release.digest in self._never_ready else self._timings.start_seconds
+
+    def _require_ready(self, service: ServiceName, wanted: dict[Slot, int]) -> None:
+        now = self._clock.now()
+        for slot in self._service(service).slots:
+            weight = wanted[slot]
+            gets_some = weight > 0 and weight >= self.weight(service, slot)
+            if (
+                gets_some
+                and not self.answering(service, slot, at=now)
+                and self.answering(service, slot.other, at=now)
+            ):
+                raise OperationError(
+                    "slot-not-ready",
+                    f"no instance of {service} ({slot}) is ready to take {weight} % of the traffic",
+                    hint=f"deployer why {service}",
+                )
 
     def _all_answer(self, held: _Held) -> bool:
         now = self._clock.now()
