@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.simulation import Behaviour, Fault, Latency, ServiceModel, Side
-from deployer.simulation.traffic import Conditions, Served, Traffic
+from deployer.simulation.traffic import BOUNDS, Conditions, Served, Traffic
 
 CLEAN = Behaviour(error_share=0.0, refused_share=0.0, latency=Latency(0.0))
 BROKEN = Behaviour(error_share=1.0, refused_share=0.0, latency=Latency(0.0))
@@ -50,6 +50,20 @@ def test_each_slot_behaves_by_its_own_shares():
     # A request that failed placed no order.
     assert candidate.successes / candidate.attempts == pytest.approx(0.5 * 0.9, abs=0.01)
     assert (live.counts.failed, live.counts.refused, live.counts.slow) == (0, 0, 0)
+
+
+def test_the_candidates_latencies_fall_into_buckets():
+    """As many as there are requests, the slow ones above the limit; no answer is above them all."""
+    slow = Behaviour(latency=Latency.with_share_above(1.5, 0.05))
+    candidate, live = traffic(candidate=slow).serve(1000.0, Conditions(50, candidate_answers=0.9))
+    counts, n = candidate.latency.counts, candidate.counts.requests
+
+    assert sum(counts) == n
+    assert sum(counts[BOUNDS.index(1.0) + 1 :]) == candidate.counts.slow
+    above = sum(counts[BOUNDS.index(1.5) + 1 :]) / n
+    assert above == pytest.approx(0.1 + 0.9 * 0.05, abs=0.01)
+    assert counts[-1] / n == pytest.approx(0.1, abs=0.01)
+    assert live.latency.counts == ()
 
 
 def test_who_meets_an_instance_that_does_not_answer_gets_a_failure():

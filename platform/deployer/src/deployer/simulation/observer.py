@@ -132,6 +132,7 @@ def _look(
         memory_share=behaviour.memory_share if answers else None,
         cpu_share=behaviour.cpu_share if answers else None,
         instances_since=since,
+        latency=candidate.latency,
         outcomes=_outcomes(candidate),
         live_outcomes=_outcomes(live),
     )

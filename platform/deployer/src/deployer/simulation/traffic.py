@@ -8,6 +8,7 @@ each call, which is why it must be called before they change.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +16,15 @@ from functools import lru_cache
 from random import Random
 
 from deployer.metrics import Counts
+from deployer.metrics.latency import NO_LATENCY
+from deployer.metrics.latency import Latency as Histogram
 from deployer.metrics.router import SLOW_SECONDS
 from deployer.simulation.sampling import binomial, poisson
 from deployer.simulation.service import Behaviour, Fault, ServiceModel
+
+# Of the candidate's histogram, as a router's: it must have the limit in it.
+BOUNDS = (0.05, 0.1, 0.25, 0.5, SLOW_SECONDS, 1.5, 2.5, 5.0)
+_FAST = BOUNDS.index(SLOW_SECONDS) + 1  # so many buckets hold what is not slow
 
 _NO_COUNTS = Counts()
 _STAGES = 64  # of a ramp: fine enough that no look sees a jump
@@ -25,17 +32,22 @@ _STAGES = 64  # of a ramp: fine enough that no look sees a jump
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What was served: requests counted as a router does, and business attempts as a service."""
+    """What was served: requests counted as a router does, and business attempts as a service.
+
+    `latency` is of the candidate only.
+    """
 
     counts: Counts = _NO_COUNTS
     attempts: int = 0
     successes: int = 0
+    latency: Histogram = NO_LATENCY
 
     def __add__(self, other: Served) -> Served:
         return Served(
             self.counts + other.counts,
             self.attempts + other.attempts,
             self.successes + other.successes,
+            self.latency + other.latency,
         )
 
 
@@ -53,13 +65,18 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
-    """A behaviour as chances, each of what is left after the ones before."""
+    """A behaviour as chances, each of what is left after the ones before.
+
+    `fast_buckets` and `slow_buckets` split what is not slow, and what is.
+    """
 
     failed: float
     refused: float
     slow: float
     attempt: float
     success: float
+    fast_buckets: tuple[float, ...]
+    slow_buckets: tuple[float, ...]
 
 
 class Traffic:
@@ -120,7 +137,7 @@ class Traffic:
             until = self.at + seconds
         live = poisson(self._rng, round(rate * (1.0 - weight) * seconds, 6))
         self.at = until
-        by_candidate = _serve(self._rng, candidate, self._shares[0])
+        by_candidate = _serve(self._rng, candidate, self._shares[0], timed=True)
         self.requests += candidate
         self.failed += by_candidate.counts.failed
         return by_candidate, _serve(self._rng, live, self._shares[1])
@@ -183,16 +200,29 @@ def _shares(behaviour: Behaviour, answers: float) -> _Shares:
     failed = 1.0 - (1.0 - behaviour.error_share) * answers
     slow = 1.0 - (1.0 - behaviour.latency.share_above(SLOW_SECONDS)) * answers
     left = 1.0 - failed
+    above = [1.0, *(behaviour.latency.share_above(bound) for bound in BOUNDS), 0.0]
+    buckets = [answers * (a - b) for a, b in itertools.pairwise(above)]
+    buckets[-1] += 1.0 - answers
     return _Shares(
         failed=failed,
         refused=min(1.0, behaviour.refused_share / left) if left > 0.0 else 0.0,
         slow=slow,
         attempt=behaviour.attempt_share,
         success=behaviour.success_share * left,
+        fast_buckets=_in_turn(buckets[:_FAST]),
+        slow_buckets=_in_turn(buckets[_FAST:]),
     )
 
 
-def _serve(rng: Random, requests: int, shares: _Shares) -> Served:
+def _in_turn(parts: list[float]) -> tuple[float, ...]:
+    """Return each part's chance when the parts before it were not drawn; the last takes the rest."""
+    left = [sum(parts[place:]) for place in range(len(parts))]
+    return tuple(
+        part / rest if rest > 0.0 else 0.0 for part, rest in zip(parts, left, strict=True)
+    )[:-1]
+
+
+def _serve(rng: Random, requests: int, shares: _Shares, *, timed: bool = False) -> Served:
     if not requests:
         return NOTHING
     failed = binomial(rng, requests, shares.failed)
@@ -200,4 +230,17 @@ def _serve(rng: Random, requests: int, shares: _Shares) -> Served:
     slow = binomial(rng, requests, shares.slow)
     attempts = binomial(rng, requests, shares.attempt)
     successes = binomial(rng, attempts, shares.success)
-    return Served(Counts(requests, failed, slow, refused), attempts, successes)
+    latency = NO_LATENCY
+    if timed:
+        fast = _split(rng, requests - slow, shares.fast_buckets)
+        latency = Histogram(BOUNDS, (*fast, *_split(rng, slow, shares.slow_buckets)))
+    return Served(Counts(requests, failed, slow, refused), attempts, successes, latency)
+
+
+def _split(rng: Random, requests: int, chances: tuple[float, ...]) -> list[int]:
+    parts = []
+    for chance in chances:
+        drawn = binomial(rng, requests, chance)
+        requests -= drawn
+        parts.append(drawn)
+    return [*parts, requests]
