@@ -186,12 +186,13 @@ def order(*, hold_seconds: float) -> Order:
         candidate_slot=Slot.GREEN,
         live=Release(SERVICE, "1.0.0", "live"),
         live_instances=2,
-        plan=canary(instances=2, weights=WEIGHTS, hold_seconds=hold_seconds),
+        plan=canary(instances=2, live_instances=2, weights=WEIGHTS, hold_seconds=hold_seconds),
         limits=Limits(),
         planned_requests=PLANNED,
         patience_seconds=600.0,
         standby_seconds=1800.0,
         started_at=0.0,
+        monitor_seconds=hold_seconds,
     )
 
 

@@ -16,6 +16,7 @@ from deployer.driver import Driver, encode, encode_order, read_rollout
 from deployer.engine import Hook, Order, Resumed, Rollout, advance, begin_rollout, canary
 from deployer.ledger import Lease, Ledger, StaleFenceError
 from deployer.ledger.file import LEASE_SECONDS, FileLedger, this_holder
+from deployer.ledger.memory import MemoryLedger
 from deployer.model import Fence, Release, RolloutId, ServiceName, Slot
 from deployer.targets import Interrupted
 
@@ -149,12 +150,13 @@ def rollout_order(**changes: Any) -> Order:
 class World:
     """A ledger on disk, and everything else in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.clock = Clock()
         self.target = Target()
         self.observer = Observer()
         self.hooks = Hooks()
-        self.ledger: Ledger = FileLedger(folder / "ledger.sqlite")
+        # On disk where that matters; in memory where a test lives through hundreds of deaths.
+        self.ledger: Ledger = FileLedger(folder / "ledger.sqlite") if folder else MemoryLedger()
         self.heard: list[Rollout] = []
 
     @property

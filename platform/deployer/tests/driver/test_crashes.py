@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from driver.scripted import World, rollout_order
@@ -126,10 +125,9 @@ WAYS_BACK = (
 CASES = [(make, "promoted") for make in PROMOTIONS] + [(make, "rolled-back") for make in WAYS_BACK]
 
 
-def live_through(folder: Path, make: Make, *moments: int) -> tuple[int, tuple[object, ...]]:
+def live_through(make: Make, *moments: int) -> tuple[int, tuple[object, ...]]:
     """Run a rollout through deaths at these moments; return the moments and how all ended."""
-    folder.mkdir()
-    world = World(folder)
+    world = World()
     wanted = make(world)
     methods = {name: getattr(world.ledger, name) for name in WRITES}
     actions = {name: getattr(world.target, name) for name in ACTIONS}
@@ -157,28 +155,28 @@ def live_through(folder: Path, make: Make, *moments: int) -> tuple[int, tuple[ob
 @pytest.mark.parametrize(
     ("make", "outcome"), CASES, ids=lambda each: getattr(each, "__name__", each)
 )
-def test_a_death_at_any_moment_changes_nothing_of_the_end(tmp_path: Path, make: Make, outcome: str):
+def test_a_death_at_any_moment_changes_nothing_of_the_end(make: Make, outcome: str):
     """Before and after each write and each action: the same release serves, with the same cause."""
-    moments, end = live_through(tmp_path / "calm", make)
+    moments, end = live_through(make)
     assert end[1] == outcome
     assert moments > 20
 
     for moment in range(1, moments + 1):
-        _, after = live_through(tmp_path / str(moment), make, moment)
+        _, after = live_through(make, moment)
         assert _without_counts(after) == _without_counts(end), f"died at moment {moment}"
 
 
 @pytest.mark.parametrize("make", [canary, caught(canary), aborted(canary), roll, aborted(roll)])
-def test_deaths_of_those_who_take_over_change_nothing_either(tmp_path: Path, make: Make):
+def test_deaths_of_those_who_take_over_change_nothing_either(make: Make):
     """One death after the other: each life gets a little further."""
-    _, end = live_through(tmp_path / "calm", make)
+    _, end = live_through(make)
 
     for step in (3, 4, 7):
-        _, after = live_through(tmp_path / f"every {step}", make, *[step] * 30)
+        _, after = live_through(make, *[step] * 30)
         assert _without_counts(after) == _without_counts(end)
 
 
-def test_an_action_that_is_not_idempotent_is_noticed(tmp_path: Path):
+def test_an_action_that_is_not_idempotent_is_noticed():
     """The control of this campaign: a promotion that, done twice, undoes itself."""
 
     def toggling(world: World) -> Order:
@@ -188,11 +186,8 @@ def test_an_action_that_is_not_idempotent_is_noticed(tmp_path: Path):
         world.target.promote = promote  # type: ignore[method-assign]
         return rollout_order()
 
-    moments, end = live_through(tmp_path / "calm", toggling)
-    ends = [
-        live_through(tmp_path / str(moment), toggling, moment)[1]
-        for moment in range(1, moments + 1)
-    ]
+    moments, end = live_through(toggling)
+    ends = [live_through(toggling, moment)[1] for moment in range(1, moments + 1)]
 
     assert any(_without_counts(after) != _without_counts(end) for after in ends)
 

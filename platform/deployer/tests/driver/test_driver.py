@@ -20,7 +20,6 @@ from deployer.ledger.file import LEASE_SECONDS, this_holder
 from deployer.model import Slot
 from deployer.targets import Interrupted, InterruptedWait
 
-
 # The world as it is when nothing was rolled out, or all of it was taken back.
 BEFORE = ({Slot.BLUE: OLD}, {Slot.BLUE: 100}, {Slot.BLUE: 2}, Slot.BLUE, False)
 

@@ -164,7 +164,9 @@ def test_a_refused_event_answers_nothing(ledger: FileLedger):
     ledger.request(rollout, Request(101.0, Verb.ABORT, by="ann", why="wrong button"))
     ledger.acquire(PRODUCT, this_holder(), now=200.0)
     with pytest.raises(StaleFenceError):
-        ledger.append(old, rollout, Entry(201.0, "done", "{}", ""), answers=ledger.requests(rollout))
+        ledger.append(
+            old, rollout, Entry(201.0, "done", "{}", ""), answers=ledger.requests(rollout)
+        )
 
     assert ledger.has_requests(rollout)
 

@@ -21,9 +21,9 @@ def scenario(
     longest_seconds: float = 7200.0,
     **model: object,
 ) -> Scenario:
-    plan = canary(instances=2, weights=WEIGHTS, hold_seconds=hold_seconds)
+    plan = canary(instances=2, live_instances=2, weights=WEIGHTS, hold_seconds=hold_seconds)
     # At 2 requests a second the first step waits for its requests, longer than its hold.
-    patient = replace(order(plan=plan), patience_seconds=300.0)
+    patient = replace(order(plan=plan, monitor_seconds=hold_seconds), patience_seconds=300.0)
     return Scenario(
         patient,
         ServiceModel(rate, **model),  # type: ignore[arg-type]

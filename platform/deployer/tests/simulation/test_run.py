@@ -12,7 +12,7 @@ from simulation.scenarios import RATE, errors, outcomes, scenario
 
 from deployer.analysis import Rule
 from deployer.driver import read_rollout
-from deployer.engine import Kind, Phase, switch
+from deployer.engine import Kind, Phase, blue_green
 from deployer.model import Slot
 from deployer.simulation import (
     Behaviour,
@@ -161,7 +161,9 @@ def test_a_candidate_that_never_gets_ready_never_gets_traffic():
 def test_a_first_deployment_has_nothing_to_compare_with():
     """Without a live release there is no fault of live's either."""
     wanted = scenario(incidents=(Incident(Mishap.CRASH, Side.LIVE, 20.0),))
-    first = replace(wanted.order, kind=Kind.INSTALL, live=None, plan=switch(instances=2))
+    first = replace(
+        wanted.order, kind=Kind.INSTALL, live=None, plan=blue_green(instances=2, live_instances=0)
+    )
     outcome = simulate(replace(wanted, order=first), 1)
 
     assert outcome.end is End.PROMOTED

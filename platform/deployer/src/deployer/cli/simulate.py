@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.cli.options import open_environment, print_json, with_json
+from deployer.cli.options import open_environment, print_json, with_json, with_policy
 
 if TYPE_CHECKING:
     from deployer.commands.simulate import Simulation, Spread
@@ -41,10 +41,12 @@ _SHARE = click.FloatRange(0.0, 1.0)
     help="How many rollouts with the fault, and as many without.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
+@with_policy
 @with_json
-def simulate(
+def simulate(  # noqa: PLR0913  # an argument an option
     *,
     policy: str,
+    options: dict[str, object],
     error_rate: float,
     slow_rate: float | None,
     rps: float,
@@ -60,7 +62,7 @@ def simulate(
     context = open_environment(policy)
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=2 * runs, file=sys.stderr, hidden=hidden) as bar:
-        result = answer(context, question, progress=lambda: bar.update(1))
+        result = answer(context, question, options=options, progress=lambda: bar.update(1))
     if as_json:
         print_json(result)
     else:

@@ -111,10 +111,11 @@ class SimulatedTarget:
 
     # What the driver asks for.
 
-    def migrate(self, release: Release, *, phase: str) -> None:
-        """Take the time of a migration: there is no schema."""
+    def migrate(self, release: Release, *, phase: str) -> tuple[str, ...]:
+        """Take the time of a migration: there is no schema, so nothing is applied."""
         del release, phase
         self._clock.sleep(self._timings.migrate_seconds)
+        return ()
 
     def scale(
         self,
