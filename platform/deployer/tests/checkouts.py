@@ -15,6 +15,8 @@ target = "local"
 [rollout]
 weights = [50, 100]
 hold_seconds = 0.5
+monitor_seconds = 0.5
+ease_seconds = 0.5
 look_seconds = 0.1
 patience_seconds = 20
 standby_seconds = 600

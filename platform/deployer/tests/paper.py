@@ -90,7 +90,9 @@ class PaperTarget(LocalTarget):
         def fill(record: ServiceRecord) -> ServiceRecord:
             held = record.slot(slot)
             weight = held.weight if held and held.release == release else 0
-            return record.with_slot(slot, SlotRecord(release, instances, weight, (one,)))
+            return record.with_slot(
+                slot, SlotRecord(release, instances, weight, (one,) * instances)
+            )
 
         self.records.update(release.service, fill, fence=fence)
 

@@ -11,8 +11,10 @@ from paper import Paper, never_ready
 from shopfront import PRODUCT
 
 from deployer.commands import rollout as rollouts
+from deployer.commands import running
 from deployer.commands.demo.report import BadRelease, Promotion, Report
 from deployer.commands.orders import unfinished
+from deployer.commands.rollback import promoted_releases
 from deployer.engine import Event, Rollout
 from deployer.ledger.file import this_holder
 from deployer.targets.local import ports
@@ -40,8 +42,10 @@ ACCOUNT = {
     "outcome",
     "seconds",
     "decisions",
+    "strategy",
+    "split",
 }
-DECISION = {"at", "before", "after", "weight", "rule", "reason", "numbers"}
+DECISION = {"at", "before", "after", "weight", "rule", "reason", "numbers", "would_change"}
 
 
 def everything(paper: Paper) -> object:
@@ -58,7 +62,7 @@ def everything(paper: Paper) -> object:
 def pushed(on_paper: Paper, monkeypatch: pytest.MonkeyPatch) -> Paper:
     """Let each rollout of the command line be promoted step by step, as there is no traffic."""
     rollout = rollouts.rollout
-    resume = rollouts.resume
+    resume = running.resume
 
     def pushing(listen):
         def both(state: Rollout, event: Event | None) -> None:
@@ -74,7 +78,7 @@ def pushed(on_paper: Paper, monkeypatch: pytest.MonkeyPatch) -> Paper:
         return resume(*arguments, listen=pushing(listen), **more)
 
     monkeypatch.setattr(rollouts, "rollout", pushed_rollout)
-    monkeypatch.setattr(rollouts, "resume", pushed_resume)
+    monkeypatch.setattr(running, "resume", pushed_resume)
     return on_paper
 
 
@@ -137,7 +141,7 @@ def test_a_plan_is_told_to_people_and_machines(on_paper: Paper, call):
 
     assert told.exit_code == done.exit_code == 0
     assert told.stdout.startswith(f"product: 1.0.0 -> {version}, canary, at 0 requests/s\n")
-    assert "1.   0 %  smoke     at least 0 s" in told.stdout
+    assert "1.   0 %  smoke     1 + 1 instances, at least 0 s" in told.stdout
     assert "3. 100 %  analysis  at least as long as it takes" in told.stdout
     assert set(plan) == PLAN
     assert all(set(step) == STEP for step in plan["steps"])
@@ -302,7 +306,7 @@ def test_a_rollback_of_a_running_rollout_should_end_rolled_back(on_paper: Paper,
 def test_a_rollback_that_fails_is_exit_1(on_paper: Paper, call):
     """The older release does not come up: the traffic stays, and nobody may think otherwise."""
     bad = on_paper.promote_next()
-    release = rollouts.promoted_releases(on_paper.context, PRODUCT)[0]
+    release = promoted_releases(on_paper.context, PRODUCT)[0]
     on_paper.target.faults.errors["smoke"] = [never_ready(release)]
     done = call("rollback", "product", "--to", "1.0.0")
 
@@ -348,12 +352,35 @@ def test_resume_goes_on_with_what_was_interrupted(pushed: Paper, call):
     assert over.stderr.startswith("error[nothing-to-resume]: ")
 
 
-@pytest.mark.parametrize("verb", ["promote", "abort"])
+@pytest.mark.parametrize("verb", ["promote", "pause"])
+def test_what_nobody_would_hear_is_refused(on_paper: Paper, call, verb: str):
+    """The process died: the hint says who can take its place, and a dry run changes nothing."""
+    version = on_paper.interrupt()
+    told = call(verb, "product", "--dry-run")
+    dead = call(verb, "product")
+
+    assert told.stdout == f"would {verb} product@{version}: watching, step 2 of 3\n"
+    assert dead.exit_code == 2
+    assert dead.stderr.startswith("error[rollout-interrupted]: ")
+
+
+def test_an_abort_takes_the_place_of_a_process_that_died(on_paper: Paper, call):
+    """Exit 0: it was asked to turn back, and it has."""
+    on_paper.interrupt()
+    told = call("abort", "product", "--dry-run")
+    done = call("abort", "product")
+
+    assert told.stdout.startswith("would abort product@")
+    assert done.exit_code == 0, done.stderr
+    assert "rolled-back" in done.stderr
+    assert unfinished(on_paper.context, PRODUCT) is None
+
+
+@pytest.mark.parametrize("verb", ["promote", "pause", "abort"])
 def test_a_running_rollout_is_asked(on_paper: Paper, call, verb: str):
     """The wish is in the ledger, with who asked and why; the holder decides when it hears."""
     on_paper.interrupt()
     ledger = on_paper.context.ledger
-    dead = call(verb, "product")
     lease = ledger.acquire(PRODUCT, this_holder(), now=on_paper.context.clock.now())
     done = call(verb, "product")
     header = unfinished(on_paper.context, PRODUCT)
@@ -361,8 +388,6 @@ def test_a_running_rollout_is_asked(on_paper: Paper, call, verb: str):
     (wish,) = ledger.requests(header.id)
     ledger.release(lease)
 
-    assert dead.exit_code == 2
-    assert dead.stderr.startswith("error[rollout-interrupted]: ")
     assert (done.exit_code, done.stdout) == (0, "")
     assert "deployer status --watch" in done.stderr
     assert (wish.verb, wish.by) == (verb, this_holder())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from deployer.cli.tables import print_account, print_plan, status_table, watch_table
 from deployer.commands.plan import Forecast, ForecastStep
 from deployer.commands.status import RolloutLine, ServiceLine, SlotLine
-from deployer.commands.why import Account, Decision
+from deployer.commands.why import Account, Decision, Split
 from deployer.model import RolloutId, ServiceName, Slot
 
 PRODUCT = ServiceName("product")
@@ -80,7 +81,7 @@ def test_a_table_that_is_wanted_once_is_drawn_once(capsys: pytest.CaptureFixture
 
 
 def forecast(*steps: ForecastStep, live: str | None = "1.0.0") -> Forecast:
-    return Forecast(PRODUCT, "canary", live, "1.1.0", 12.5, 160, steps)
+    return Forecast(PRODUCT, "canary", live, "1.1.0", 12.5, 160, 1019.4, steps)
 
 
 def test_a_plan_says_how_long_and_how_soon(capsys: pytest.CaptureFixture[str]):
@@ -88,22 +89,22 @@ def test_a_plan_says_how_long_and_how_soon(capsys: pytest.CaptureFixture[str]):
     faults = ((0.5, 20.0), (0.2, 119.6), (0.1, 1200.0))
     print_plan(
         forecast(
-            ForecastStep(0, 1, "smoke", 0.0, 0.0, ((0.5, None),)),
-            ForecastStep(10, 1, "analysis", 60.0, 119.4, faults),
-            ForecastStep(100, 1, "analysis", 900.0, None, ((0.5, None),)),
-            ForecastStep(100, 1, "none", 900.0, 900.0, ((0.5, 5.0),)),
+            ForecastStep(0, 1, 2, "smoke", False, 0.0, 0.0, ((0.5, None),)),
+            ForecastStep(10, 1, 2, "analysis", True, 60.0, 119.4, faults),
+            ForecastStep(100, 1, 2, "monitor", False, 900.0, None, ((0.5, None),)),
+            ForecastStep(100, 1, 2, "none", False, 900.0, 900.0, ((0.5, 5.0),)),
         )
     )
 
     assert capsys.readouterr().out == (
         "product: 1.0.0 -> 1.1.0, canary, at 12.5 requests/s\n"
-        "  1.   0 %  smoke     at least 0 s\n"
-        "  2.  10 %  analysis  at least 119 s\n"
-        "       shows a 50% fault in about 20 s, a 20% fault in about 120 s,"
-        " a 10% fault in about 20 min\n"
-        "  3. 100 %  analysis  at least as long as it takes\n"
-        "  4. 100 %  none      at least 15 min\n"
-        "  a step passes after 160 requests or more\n"
+        "  1.   0 %  smoke     1 + 2 instances, at least 0 s\n"
+        "  2.  10 %  analysis  1 + 2 instances, at least 119 s, then a person decides\n"
+        "       at today's 1.2 requests/s to the candidate a 50% fault shows in about 20 s,"
+        " a 20% fault shows in about 120 s, a 10% fault shows in about 20 min\n"
+        "  3. 100 %  monitor   1 + 2 instances, at least as long as it takes\n"
+        "  4. 100 %  none      1 + 2 instances, at least 15 min\n"
+        "  in all at least 17 min; a step passes after 160 requests or more\n"
     )
 
 
@@ -114,8 +115,13 @@ def test_a_plan_of_the_first_deployment_comes_from_nothing(capsys: pytest.Captur
     assert capsys.readouterr().out.startswith("product: nothing -> 1.1.0")
 
 
+SPLIT = Split(fault_at=1.0, detected_at=3.0, acted_at=3.25, converged_at=3.75)
+
+
 def account(outcome: str | None, *decisions: Decision, live: str | None = "1.0.0") -> Account:
-    return Account(RolloutId(3), PRODUCT, "rollout", "1.1.0", live, outcome, 12.345, decisions)
+    return Account(
+        RolloutId(3), PRODUCT, "rollout", "canary", "1.1.0", live, outcome, 12.345, decisions, SPLIT
+    )
 
 
 def test_an_account_tells_each_decision_and_its_reasons(capsys: pytest.CaptureFixture[str]):
@@ -125,6 +131,7 @@ def test_an_account_tells_each_decision_and_its_reasons(capsys: pytest.CaptureFi
             "rolled-back",
             Decision(0.5, "migrating", "starting", 0, "done", ""),
             Decision(2.0, "starting", "guarding", 0, "action failed", "never-ready\nlast words"),
+            Decision(3.0, "watching", "guarding", 10, "fail: cpu", "hot", would_change="less CPU"),
         )
     )
 
@@ -134,12 +141,17 @@ def test_an_account_tells_each_decision_and_its_reasons(capsys: pytest.CaptureFi
         "      2.0 s  starting -> guarding  (0 %)  action failed\n"
         "             never-ready\n"
         "             last words\n"
+        "      3.0 s  watching -> guarding  (10 %)  fail: cpu\n"
+        "             hot\n"
+        "             otherwise: less CPU\n"
+        "  time: fault at 1.0 s, detected and decided 2.00 s later, old slot ready 0.25 s later,"
+        " all traffic back 0.50 s later\n"
     )
 
 
 def test_an_account_of_what_is_not_over_says_so(capsys: pytest.CaptureFixture[str]):
     """And a first deployment came from nothing."""
-    print_account(account(None, live=None))
+    print_account(replace(account(None, live=None), split=None))
 
     assert capsys.readouterr().out == (
         "product: rollout nothing -> 1.1.0: on its way after 12.3 s\n"

@@ -17,6 +17,7 @@ from deployer.commands.status import status
 from deployer.commands.why import why
 from deployer.engine import Phase
 from deployer.errors import ConflictError, InputError, OperationError
+from deployer.ledger import Verb
 from deployer.ledger.file import this_holder
 from deployer.model import Slot
 from deployer.releases import Version
@@ -259,7 +260,7 @@ def test_a_failed_version_may_be_tried_again(paper: Paper):
 def test_nothing_can_be_asked_of_no_rollout(paper: Paper):
     """The hint says what undoes one that is over."""
     with pytest.raises(InputError) as refused:
-        request(paper.context, PRODUCT, "abort", why="too late")
+        request(paper.context, PRODUCT, Verb.PROMOTE, why="too late")
 
     assert refused.value.code == "no-rollout-running"
     assert "deployer rollback product" in refused.value.hint
@@ -284,7 +285,7 @@ def test_why_tells_every_decision_of_the_last_rollouts(paper: Paper):
     assert newest.seconds > 0
     path = [decision.after for decision in newest.decisions]
     assert path[0] == Phase.STARTING
-    assert path[-2:] == [Phase.PROMOTING, Phase.PROMOTED]
+    assert path[-3:] == [Phase.PROMOTING, Phase.MONITORING, Phase.PROMOTED]
     asked = [decision for decision in newest.decisions if decision.rule == "asked for"]
     assert [decision.weight for decision in asked] == [50, 100]
     assert asked[0].reason == "promoted by the scenario"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from paper import Killed, Paper
+from paper import Killed, Paper, never_ready
 from shopfront import PRODUCT, SECONDS, until, wanted
 
 from deployer.commands.orders import carry_out, order_rollback, order_rollout, unfinished
@@ -19,7 +19,7 @@ from deployer.commands.up import up
 from deployer.driver import encode_order
 from deployer.engine import Event, Kind, Order, Phase, Rollout
 from deployer.errors import InputError
-from deployer.ledger import Header, Lease, LeaseHeldError
+from deployer.ledger import Header, Lease, LeaseHeldError, Verb
 from deployer.ledger.file import this_holder
 from deployer.releases import Version
 
@@ -107,18 +107,16 @@ def test_a_running_rollout_is_rolled_back(paper: Paper, pool: ThreadPoolExecutor
     assert (state.phase, state.cause) == (same.phase, same.cause)
 
 
-def test_an_interrupted_rollout_is_in_the_way_until_somebody_decides(paper: Paper):
-    """Nothing new begins, nobody hears a request, `up` says so, and both ways out are named."""
+def test_nobody_hears_what_is_asked_of_an_interrupted_rollout(paper: Paper):
+    """`up` says so, both ways out are named, and no wish is left behind."""
     version = interrupt_rollout(paper)
-    with pytest.raises(InputError) as refused:
-        rollout(paper.context, [wanted()])
     with pytest.raises(InputError) as unheard:
-        request(paper.context, PRODUCT, "abort", why="is anybody there?")
+        request(paper.context, PRODUCT, Verb.PROMOTE, why="is anybody there?")
     up(paper.context)
 
-    assert refused.value.code == unheard.value.code == "rollout-interrupted"
-    assert "deployer resume product" in refused.value.hint
-    assert "deployer rollback product" in refused.value.hint
+    assert unheard.value.code == "rollout-interrupted"
+    assert "deployer resume product" in unheard.value.hint
+    assert "deployer abort product" in unheard.value.hint
     assert "product: a rollout was interrupted; deployer resume product" in paper.said
     assert describe_resume(paper.context, PRODUCT) == (
         f"would go on with product@{version}: watching, step 2 of 3"
@@ -126,6 +124,49 @@ def test_an_interrupted_rollout_is_in_the_way_until_somebody_decides(paper: Pape
     header = unfinished(paper.context, PRODUCT)
     assert header is not None
     assert not paper.context.ledger.has_requests(header.id)
+
+
+def test_the_next_rollout_of_the_same_version_goes_on_with_an_interrupted_one(paper: Paper):
+    """Whoever asks for what is on its way gets that, and not a second one."""
+    version = interrupt_rollout(paper)
+    (state,) = rollout(paper.context, [wanted()], listen=paper.push)
+
+    assert state is not None
+    assert (state.phase, state.order.candidate.version) == (Phase.PROMOTED, version)
+    assert len(paper.context.ledger.history(PRODUCT)) == 2  # the installation, and this one
+    assert f"going on with product@{version}, whose process died" in paper.said
+
+
+def test_the_next_rollout_of_another_version_takes_an_interrupted_one_back(paper: Paper):
+    """Nobody stands behind the older one any more."""
+    abandoned = interrupt_rollout(paper)
+    version = paper.commit_next()
+    (state,) = rollout(paper.context, [wanted()], listen=paper.push)
+    (_, before, *_) = paper.context.ledger.history(PRODUCT)
+
+    assert state is not None
+    assert (state.phase, paper.live) == (Phase.PROMOTED, version)
+    assert before.outcome == "rolled-back"
+    assert f"taking back product@{abandoned}, which was on its way" in paper.said
+
+
+def test_a_running_rollout_is_superseded_only_when_that_is_asked_for(
+    paper: Paper, pool: ThreadPoolExecutor
+):
+    """Refused with the way to do it; with it the older one is back before the newer one goes out."""
+    paper.commit_next()
+    running = pool.submit(rollout, paper.context, [wanted()])
+    until(lambda: paper.phase is Phase.WATCHING, "watching")
+    version = paper.commit_next()
+    with pytest.raises(LeaseHeldError) as refused:
+        rollout(paper.context, [wanted()])
+    (state,) = rollout(paper.context, [wanted()], supersede=True, listen=paper.push)
+    (old,) = running.result(SECONDS)
+
+    assert "deployer rollout product --supersede" in refused.value.hint
+    assert old is not None
+    assert state is not None
+    assert (old.phase, state.phase, paper.live) == (Phase.ROLLED_BACK, Phase.PROMOTED, version)
 
 
 def test_an_order_that_meets_an_interrupted_rollout_is_refused_under_the_lease(paper: Paper):
@@ -207,9 +248,9 @@ def test_a_rollout_that_ended_meanwhile_is_returned_as_it_is(paper: Paper):
 def test_a_wish_that_comes_after_the_last_moment_is_a_rollback_of_its_own(
     paper: Paper, pool: ThreadPoolExecutor
 ):
-    """The release was being promoted when somebody said no: it is promoted, then rolled back."""
+    """The release had passed its last check when somebody said no: promoted, then rolled back."""
     version = paper.commit_next()
-    hold, reached, go = hold_at(Phase.PROMOTING)
+    hold, reached, go = hold_at(Phase.PROMOTED)
 
     def listen(state: Rollout, event: Event | None) -> None:
         paper.push(state, event)
@@ -220,7 +261,7 @@ def test_a_wish_that_comes_after_the_last_moment_is_a_rollback_of_its_own(
     header = unfinished(paper.context, PRODUCT)
     assert header is not None
     back = pool.submit(rollback, paper.context, PRODUCT)
-    until(lambda: paper.context.ledger.has_requests(header.id), "the wish is left")
+    until(lambda: any("asking" in text for text in paper.said), "the wish is left")
     go.set()
     (promoted,) = running.result(SECONDS)
     state = back.result(SECONDS)
@@ -336,7 +377,7 @@ def test_a_way_back_that_fails_is_not_followed_by_another(paper: Paper):
     """A person has to look: the old slot does not come up, and neither would an older one."""
     paper.promote_next()
     interrupt_rollout(paper)
-    paper.target.faults.unready = {"1.1.0"}
+    paper.target.faults.errors["smoke"] = [never_ready(build_release(paper.context, wanted()))] * 50
     clock = paper.later(0).clock
     object.__setattr__(clock, "sleep", lambda _seconds: None)
     object.__setattr__(paper.context, "clock", clock)
@@ -364,7 +405,7 @@ def test_what_was_never_installed_is_not_rolled_back(checkout, context):
 
 
 def test_a_standby_that_is_over_is_retired(paper: Paper):
-    """After its time the old slot is empty; before, and while a rollout runs, it is left alone."""
+    """After its time the old slot has no instance; before, and while a rollout runs, it is left."""
     paper.promote_next()
     early = retire_standbys(paper.context)
     lease = paper.context.ledger.acquire(PRODUCT, this_holder(), now=paper.later(700).clock.now())

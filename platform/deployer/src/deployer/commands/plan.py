@@ -22,7 +22,8 @@ POWER = 0.9
 class ForecastStep:
     """One step: what it does and how long it takes at today's traffic, at least.
 
-    `check` is `none`, `analysis`, or `monitor` for the check after promotion; `gate` whether a person
+    `check` is `none`, `smoke` where instances are new, `analysis`, or `monitor` for the check after
+    promotion; `gate` whether a person
     lets the rollout past. `fault_seconds` pairs a share of failing requests with the seconds after
     which nine of ten such releases are caught; None when the step sees no traffic.
     """
@@ -74,8 +75,16 @@ def forecast(context: Context, text: str, options: Options = NO_OPTIONS) -> Fore
     else:
         plan = plan_of(policy, live_instances=live.wanted)
         monitor_seconds = policy.monitor_seconds
+    grown = [0, *(step.candidate_instances for step in plan)]
     steps = [
-        _foretell(step, rate * step.weight / 100, analysis.needed_requests, needed) for step in plan
+        _foretell(
+            step,
+            rate * step.weight / 100,
+            analysis.needed_requests,
+            needed,
+            grows=step.candidate_instances > before,
+        )
+        for step, before in zip(plan, grown, strict=False)
     ]
     if monitor_seconds:
         last = replace(plan[-1], hold_seconds=monitor_seconds, check=Check.ANALYSIS)
@@ -95,7 +104,12 @@ def forecast(context: Context, text: str, options: Options = NO_OPTIONS) -> Fore
 
 
 def _foretell(
-    step: Step, rate: float, for_pass: int, for_fault: Mapping[float, int]
+    step: Step,
+    rate: float,
+    for_pass: int,
+    for_fault: Mapping[float, int],
+    *,
+    grows: bool = False,
 ) -> ForecastStep:
     waits = step.check is Check.ANALYSIS
     at_least = _at_least(step.hold_seconds, for_pass, rate) if waits else step.hold_seconds
@@ -103,7 +117,7 @@ def _foretell(
         weight=step.weight,
         instances=step.candidate_instances,
         live_instances=step.live_instances,
-        check=step.check,
+        check="smoke" if grows and not waits else step.check,
         gate=step.gate,
         hold_seconds=step.hold_seconds,
         at_least_seconds=at_least,
