@@ -26,6 +26,11 @@ vars(platform).setdefault("__path__", [])
 ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a campaign be run in full: as often as its figures are stated for, which takes hours."""
+    parser.addoption("--full", action="store_true", help="campaigns: all repetitions, and figures")
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Note how long each test took, for whoever wants to know the slowest of many runs."""
     durations = os.environ.get("TEST_DURATIONS")

@@ -322,6 +322,16 @@ def test_an_installed_slot_without_instances_gets_no_traffic(both: Stack):
     assert refused.value.code == "slot-not-ready"
 
 
+def test_a_slot_that_holds_nothing_gets_no_traffic(live: Stack):
+    """The other would lose it, and nobody would get it."""
+    with pytest.raises(OperationError) as refused:
+        live.shift(GREEN, 100)
+
+    assert refused.value.code == "slot-not-ready"
+    assert "no instance of product (green)" in refused.value.cause
+    assert routed(live) == {"product-blue": (100, 1)}
+
+
 def test_traffic_may_leave_a_dead_live_slot_step_by_step(both: Stack):
     """What stays there for the moment was there before: refusing would make it worse."""
     kill(both.instances(BLUE)[0])

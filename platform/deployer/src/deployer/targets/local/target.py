@@ -306,20 +306,23 @@ class LocalTarget:
 
         What takes traffic away from such a slot is never refused, whatever it leaves there.
         """
-        for slot, content in record.slots:
-            gets_some = shares[slot] > 0 and shares[slot] >= content.weight
-            if (
-                gets_some
-                and not self._any_ready(content)
-                and self._any_ready(record.slot(slot.other))
-            ):
-                raise OperationError(
-                    "slot-not-ready",
-                    f"no instance of {content.release.name} ({slot}) is ready to take"
-                    f" {shares[slot]} % of the traffic",
-                    hint=f"read {self._log(content.release, slot)}",
-                    details=processes.log_tail(self._log(content.release, slot)),
-                )
+        for slot, share in shares.items():
+            held = record.slot(slot)
+            if share == 0 or (held and share < held.weight) or self._any_ready(held):
+                continue
+            if self._any_ready(record.slot(slot.other)):
+                raise self._not_ready(record, slot, share)
+
+    def _not_ready(self, record: ServiceRecord, slot: Slot, share: int) -> OperationError:
+        held = record.slot(slot)
+        log = self._log(held.release, slot) if held else None
+        return OperationError(
+            "slot-not-ready",
+            f"no instance of {held.release.name if held else record.service} ({slot}) is ready"
+            f" to take {share} % of the traffic",
+            hint=f"read {log}" if log else "deployer status",
+            details=processes.log_tail(log) if log else (),
+        )
 
     def _any_ready(self, content: SlotRecord | None) -> bool:
         return any(self._ready(each) for each in (content.instances if content else ()))

@@ -1,0 +1,59 @@
+"""Rollouts of all services at once, against each alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from deployer.commands.context import Context
+from deployer.commands.demo.story import Customer, stories
+from deployer.commands.demo.traffic import Traffic
+from deployer.commands.release import Wanted, build_release
+from deployer.commands.rollout import rollout
+from deployer.model import ServiceName
+from deployer.releases import Version
+
+PER_SECOND = 40.0  # a service: together what two cores answer beside eight instances
+
+
+def next_releases(context: Context) -> tuple[Wanted, ...]:
+    """Return one more version of every service, from the tree's code, built already."""
+    wanted = tuple(_next(context, service) for service in context.workspace.services)
+    for each in wanted:
+        build_release(context, each)
+    return wanted
+
+
+def seconds_of(context: Context, wanted: Sequence[Wanted]) -> float:
+    """Roll these out at once and return how long that took."""
+    began = time.monotonic()
+    for state in rollout(context, wanted):
+        assert state is not None
+        assert state.phase == "promoted", state.cause
+    return time.monotonic() - began
+
+
+@contextmanager
+def everybody_asking(context: Context, customer: Customer) -> Iterator[tuple[Traffic, ...]]:
+    """Send each service the traffic of its own story."""
+    streams = tuple(
+        Traffic(customer, story.traffic, per_second=PER_SECOND)
+        for story in stories(context.workspace)
+    )
+    for stream in streams:
+        stream.start()
+    try:
+        yield streams
+    finally:
+        for stream in streams:
+            stream.stop()
+
+
+def _next(context: Context, service: ServiceName) -> Wanted:
+    live = context.target.situation(service).serving
+    assert live is not None
+    declared = context.workspace.declaration(service).version
+    base = max(Version.parse(live.release.version), declared)
+    version = Version(base.major, base.minor, base.patch + 1)
+    return Wanted(service, version, same_code_as_tree=True)

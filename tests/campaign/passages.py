@@ -1,0 +1,150 @@
+"""Passages: traffic moves from one release of product to another while customers keep asking."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.shop import NEW, PRODUCT
+
+from deployer.commands.context import Context
+from deployer.commands.demo.story import Call, Customer
+from deployer.commands.demo.traffic import Answer, Traffic
+from deployer.commands.orders import leased
+from deployer.commands.release import Wanted
+from deployer.commands.rollout import rollback, rollout
+
+DEPLOYER = Path(sys.executable).with_name("deployer")
+BROWSE = Call(PRODUCT, "GET", "/product/api/v1/products?limit=5")
+CLIENTS = 64
+PER_SECOND = 220.0  # a tenth above the 200 that are promised: calls go out late now and then
+TAIL_SECONDS = 0.5  # after the end: a request that is lost late counts too
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One promotion or rollback under load. Times in seconds since the epoch."""
+
+    decided_at: float
+    ended_at: float
+    answers: tuple[Answer, ...]
+
+    @property
+    def seconds(self) -> float:
+        """From the decision to the end of the rollout."""
+        return self.ended_at - self.decided_at
+
+    @property
+    def failed(self) -> int:
+        """How many requests were lost."""
+        return sum(not answer.ok for answer in self.answers)
+
+    @property
+    def per_second(self) -> float:
+        """How many requests a second were answered."""
+        times = [answer.at for answer in self.answers]
+        return len(times) / max(max(times) - min(times), 1e-3)
+
+    def last_served_by(self, version: str) -> float:
+        """Return when the last answer of a version came, in seconds after the decision."""
+        times = [answer.at for answer in self.answers if answer.version == version]
+        return max(0.0, max(times) - self.decided_at)
+
+    def back_after(self, version: str) -> float:
+        """Return from when on every request sent was answered well, and by that version."""
+        wrong = [
+            answer.at - answer.seconds
+            for answer in self.answers
+            if not answer.ok or answer.version != version
+        ]
+        return max(0.0, max(wrong, default=self.decided_at) - self.decided_at)
+
+    def row(self) -> dict[str, object]:
+        """Return the figures that go into the record."""
+        return {
+            "seconds": round(self.seconds, 2),
+            "requests": len(self.answers),
+            "per_second": round(self.per_second, 1),
+            "failed": self.failed,
+        }
+
+
+@contextmanager
+def clients(
+    customer: Customer, *, per_second: float = PER_SECOND, count: int = CLIENTS
+) -> Iterator[Traffic]:
+    """Let so many keep-alive clients ask for products, each on a connection of its own."""
+    traffic = Traffic(customer, [BROWSE], per_second=per_second, clients=count)
+    traffic.start()
+    try:
+        wait_for(lambda: len(traffic.answers) > count, seconds=30)
+        yield traffic
+    finally:
+        traffic.stop()
+
+
+def under_load(traffic: Traffic, move: Callable[[], object]) -> Passage:
+    """Make a move and return what the clients saw of it."""
+    seen = len(traffic.answers)
+    decided_at = time.time()
+    move()
+    ended_at = time.time()
+    wait_for(lambda: traffic.answers[-1].at > ended_at + TAIL_SECONDS, seconds=30)
+    return Passage(decided_at, ended_at, traffic.since(seen))
+
+
+def promote(context: Context) -> None:
+    """Roll the new release out."""
+    (state,) = rollout(context, [Wanted(PRODUCT, NEW)])
+    assert state is not None
+    assert state.phase == "promoted", state.cause
+
+
+def take_back(context: Context) -> None:
+    """Roll it back, by a call of the library."""
+    state = rollback(context, PRODUCT)
+    assert state.phase in {"promoted", "rolled-back"}, state.cause
+
+
+def take_back_by_program(context: Context) -> None:
+    """Roll it back as a person does: the program's own start counts."""
+    deployer(context, "rollback", PRODUCT)
+
+
+def deployer(context: Context, *words: str, codes: Sequence[int] = (0,)) -> str:
+    """Run the real program to its end and return what it said."""
+    done = subprocess.run(
+        (str(DEPLOYER), *words),
+        cwd=context.workspace.root,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode in codes, done.stderr
+    return done.stderr
+
+
+def fill_live(context: Context, instances: int) -> None:
+    """Bring the live slot to a size, as an earlier rollout under that policy has left it."""
+    record = context.target.records.read(PRODUCT)
+    assert record.live is not None
+    held = record.slot(record.live)
+    assert held is not None
+    with leased(context, PRODUCT) as lease:
+        context.target.scale(
+            record.live, held.release, instances, fence=lease.fence, interrupted=lambda: False
+        )
+
+
+def wait_for(claim: Callable[[], object], *, seconds: float) -> None:
+    """Poll until something is so; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(0.02)  # a poll with a deadline

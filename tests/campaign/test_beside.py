@@ -1,0 +1,39 @@
+"""Rollouts of different services do not wait for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from campaign.beside import everybody_asking, next_releases, seconds_of
+from campaign.policy import SHORT, policy
+
+from deployer.commands.context import Context
+from deployer.commands.demo.story import Customer
+
+pytestmark = pytest.mark.campaign
+
+HOLD_SECONDS = 10
+RATIO = 1.3
+
+
+def test_four_rollouts_at_once_take_hardly_longer_than_the_slowest_alone(
+    stack: Context, customer: Customer, record: Callable[..., None]
+):
+    """Everything is built before; each step is held for ten seconds."""
+    with (
+        policy(stack, **{**SHORT, "hold_seconds": HOLD_SECONDS}) as context,
+        everybody_asking(context, customer),
+    ):
+        alone = {each.service: seconds_of(context, [each]) for each in next_releases(context)}
+        together = seconds_of(context, next_releases(context))
+    ratio = together / max(alone.values())
+    record(
+        "beside",
+        alone_seconds={service: round(seconds, 1) for service, seconds in alone.items()},
+        together_seconds=round(together, 1),
+        ratio=round(ratio, 3),
+    )
+
+    assert len(alone) == 4
+    assert ratio <= RATIO

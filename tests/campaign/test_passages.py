@@ -1,0 +1,92 @@
+"""Traffic moves under 64 keep-alive clients at 200 requests a second, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import pytest
+from campaign.passages import (
+    clients,
+    fill_live,
+    promote,
+    take_back,
+    take_back_by_program,
+    under_load,
+)
+from campaign.policy import SHORT, policy
+from e2e.shop import NEW
+
+from deployer.commands.context import Context
+from deployer.commands.demo.story import Customer
+from deployer.environment import RolloutPolicy
+
+pytestmark = pytest.mark.campaign
+
+STRATEGIES = get_args(RolloutPolicy.model_fields["strategy"].annotation)
+INSTANCES = {"rolling": 2}
+TIMES = 20
+ENOUGH_PER_SECOND = 200.0
+# From the decision to the last answer of the bad version.
+WARM_SECONDS, ROLLING_SECONDS, COLD_SECONDS = 2.0, 30.0, 60.0
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_promotions_and_rollbacks_lose_no_request(
+    stack: Context, customer: Customer, full: bool, record: Callable[..., None], strategy: str
+):
+    """By every strategy, there and back; the control is in e2e/test_switch.py."""
+    instances = INSTANCES.get(strategy, 1)
+    there, back = [], []
+    with policy(stack, **SHORT, strategy=strategy, instances=instances) as context:
+        fill_live(context, instances)
+        with clients(customer) as traffic:
+            for _ in range(TIMES if full else 1):
+                there.append(under_load(traffic, lambda: promote(context)))
+                back.append(under_load(traffic, lambda: take_back(context)))
+    gone = [passage.last_served_by(str(NEW)) for passage in back]
+    record(
+        f"passages-{strategy}",
+        instances=instances,
+        promotions=[passage.row() for passage in there],
+        rollbacks=[passage.row() for passage in back],
+        worst_rollback_seconds=round(max(gone), 3),
+    )
+
+    assert [passage.failed for passage in (*there, *back)] == [0] * (len(there) + len(back))
+    assert min(passage.per_second for passage in there) >= ENOUGH_PER_SECOND
+    assert max(gone) <= (ROLLING_SECONDS if strategy == "rolling" else WARM_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("standby_seconds", "limit"), [(1800, WARM_SECONDS), (0, COLD_SECONDS)], ids=["warm", "cold"]
+)
+@pytest.mark.parametrize("ask", [take_back, take_back_by_program])
+def test_the_bad_version_serves_no_more_soon_after_the_decision(
+    stack: Context,
+    customer: Customer,
+    full: bool,
+    record: Callable[..., None],
+    standby_seconds: int,
+    limit: float,
+    ask: Callable[[Context], None],
+):
+    """Warm or cold, by a call or by the program, as the clients see it."""
+    gone = []
+    with (
+        policy(stack, **SHORT, standby_seconds=standby_seconds) as context,
+        clients(customer, per_second=120.0, count=16) as traffic,
+    ):
+        for _ in range(TIMES if full else 1):
+            promote(context)
+            passage = under_load(traffic, lambda: ask(context))
+            assert passage.failed == 0
+            gone.append(passage.last_served_by(str(NEW)))
+    kind = "warm" if standby_seconds else "cold"
+    record(
+        f"rollback-{kind}-{ask.__name__.replace('_', '-')}",
+        seconds=[round(each, 3) for each in gone],
+        worst_seconds=round(max(gone), 3),
+    )
+
+    assert max(gone) <= limit
