@@ -30,8 +30,18 @@ PLAN = {
     "requests_per_second",
     "requests_for_pass",
     "steps",
+    "at_least_seconds",
 }
-STEP = {"weight", "instances", "check", "hold_seconds", "at_least_seconds", "fault_seconds"}
+STEP = {
+    "weight",
+    "instances",
+    "check",
+    "hold_seconds",
+    "at_least_seconds",
+    "fault_seconds",
+    "live_instances",
+    "gate",
+}
 ENDING = {"service", "candidate", "live", "outcome", "cause"}
 ACCOUNT = {
     "rollout",
@@ -142,7 +152,7 @@ def test_a_plan_is_told_to_people_and_machines(on_paper: Paper, call):
     assert told.exit_code == done.exit_code == 0
     assert told.stdout.startswith(f"product: 1.0.0 -> {version}, canary, at 0 requests/s\n")
     assert "1.   0 %  smoke     1 + 1 instances, at least 0 s" in told.stdout
-    assert "3. 100 %  analysis  at least as long as it takes" in told.stdout
+    assert "4. 100 %  monitor   1 + 1 instances, at least as long as it takes" in told.stdout
     assert set(plan) == PLAN
     assert all(set(step) == STEP for step in plan["steps"])
     assert plan["steps"][1]["at_least_seconds"] is None

@@ -415,7 +415,7 @@ def test_a_standby_that_is_over_is_retired(paper: Paper):
     situation = paper.context.target.situation(PRODUCT)
 
     assert (early, held, late) == ((), (), (PRODUCT,))
-    assert [status.slot for status in situation.slots] == [situation.live]
+    assert {status.slot: status.wanted for status in situation.slots} == {"green": 1, "blue": 0}
     assert situation.standby_until is None
     assert retire_standbys(paper.later(700)) == ()
 
@@ -425,11 +425,13 @@ def test_up_retires_a_standby_that_is_over(paper: Paper):
     paper.promote_next()
     up(paper.later(700))
 
-    assert len(paper.context.target.situation(PRODUCT).slots) == 1
+    situation = paper.context.target.situation(PRODUCT)
+
+    assert [status.wanted for status in situation.slots if status.slot is not situation.live] == [0]
 
 
 def test_a_rollback_to_a_retired_version_starts_it_again(paper: Paper):
-    """An empty slot only makes it slower."""
+    """A slot without instances only makes it slower."""
     paper.promote_next()
     retire_standbys(paper.later(700))
     state = rollback(paper.context, PRODUCT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.ledger import Entry, LeaseHeldError, Ledger, Request, StaleFenceError
+from deployer.ledger import Entry, LeaseHeldError, Ledger, Request, StaleFenceError, Verb
 from deployer.ledger.memory import LEASE_SECONDS, MemoryLedger
 from deployer.model import ServiceName
 
@@ -54,7 +54,7 @@ def test_whoever_lost_the_lease_writes_nothing(ledger: Ledger):
     writes = (
         lambda: ledger.renew(lost, now=11.0),
         lambda: ledger.begin(lost, "{}", now=11.0),
-        lambda: ledger.append(lost, rollout, Entry(11.0, "done", "{}")),
+        lambda: ledger.append(lost, rollout, Entry(11.0, "done", "{}", "")),
         lambda: ledger.finish(lost, rollout, "promoted", now=11.0),
     )
     for write in writes:
@@ -69,8 +69,8 @@ def test_events_and_outcomes_are_kept_in_order(ledger: Ledger):
     """The history of a service is its own, newest first, and no longer than asked for."""
     lease, other = ledger.acquire(PRODUCT, "a", now=0.0), ledger.acquire(ORDER, "a", now=0.0)
     first = ledger.begin(lease, "one", now=1.0)
-    ledger.append(lease, first, Entry(1.0, "done", "1"))
-    ledger.append(lease, first, Entry(2.0, "done", "2"))
+    ledger.append(lease, first, Entry(1.0, "done", "1", ""))
+    ledger.append(lease, first, Entry(2.0, "done", "2", ""))
     ledger.finish(lease, first, "promoted", now=3.0)
     ledger.begin(other, "other", now=4.0)
     second = ledger.begin(lease, "two", now=5.0)
@@ -87,13 +87,13 @@ def test_a_request_waits_until_an_event_answers_it(ledger: Ledger):
     """The one that came meanwhile goes on waiting."""
     lease = ledger.acquire(PRODUCT, "a", now=0.0)
     rollout = ledger.begin(lease, "{}", now=0.0)
-    abort = Request(1.0, "abort", by="ann", why="wrong button")
+    abort = Request(1.0, Verb.ABORT, by="ann", why="wrong button")
     assert not ledger.has_requests(rollout)
 
     ledger.request(rollout, abort)
     waiting = ledger.requests(rollout)
-    ledger.request(rollout, Request(2.0, "promote", by="bob", why="fine"))
-    ledger.append(lease, rollout, Entry(3.0, "abort-requested", "{}"), answers=waiting)
+    ledger.request(rollout, Request(2.0, Verb.PROMOTE, by="bob", why="fine"))
+    ledger.append(lease, rollout, Entry(3.0, "abort-requested", "{}", ""), answers=waiting)
 
     assert waiting == (abort,)
     assert ledger.has_requests(rollout)
