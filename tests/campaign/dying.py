@@ -17,7 +17,8 @@ from pathlib import Path
 
 from deployer.commands.context import open_context
 from deployer.commands.release import Wanted
-from deployer.commands.rollout import rollback, rollout
+from deployer.commands.rollback import rollback
+from deployer.commands.rollout import rollout
 from deployer.model import ServiceName
 from deployer.releases import Version
 

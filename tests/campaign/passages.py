@@ -17,7 +17,8 @@ from deployer.commands.demo.story import Call, Customer
 from deployer.commands.demo.traffic import Answer, Traffic
 from deployer.commands.orders import leased
 from deployer.commands.release import Wanted
-from deployer.commands.rollout import rollback, rollout
+from deployer.commands.rollback import rollback
+from deployer.commands.rollout import rollout
 
 DEPLOYER = Path(sys.executable).with_name("deployer")
 BROWSE = Call(PRODUCT, "GET", "/product/api/v1/products?limit=5")

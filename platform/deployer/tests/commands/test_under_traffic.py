@@ -15,12 +15,12 @@ from deployer.commands.doctor import examine
 from deployer.commands.plan import forecast
 from deployer.commands.rollback import promoted_releases
 from deployer.commands.rollout import rollout
-from deployer.commands.running import retire_standbys
+from deployer.commands.running import request, retire_standbys
 from deployer.commands.status import status
 from deployer.commands.why import why
 from deployer.engine import Phase
 from deployer.errors import InputError
-from deployer.ledger import LeaseHeldError
+from deployer.ledger import LeaseHeldError, Verb
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +69,7 @@ def test_a_plan_foretells_steps_and_faults_at_todays_traffic(shop: Shop):
 
     assert (result.live, result.candidate, result.strategy) == (shop.live, shop.live, "canary")
     assert result.requests_per_second > 5
-    half, full = result.steps[1], result.steps[2]
+    half, full = result.steps[1], result.steps[-1]
     assert (result.steps[0].check, result.steps[0].at_least_seconds) == ("smoke", 0.0)
     assert half.at_least_seconds is not None
     assert full.at_least_seconds is not None
@@ -110,11 +110,11 @@ def test_a_running_rollout_belongs_to_its_holder_and_can_be_aborted(shop: Shop):
 
 
 def test_a_deployer_killed_in_the_middle_of_a_canary_is_followed_by_another(shop: Shop):
-    """Nothing new begins before; under traffic `resume` promotes, and no request is lost."""
+    """Nobody hears a wish; under traffic `resume` promotes, and no request is lost."""
     process, version = shop.start_rollout()
     shop.kill(process)
     with pytest.raises(InputError) as refused:
-        rollout(shop.context, [wanted()])
+        request(shop.context, PRODUCT, Verb.PROMOTE, why="is anybody there?")
     found = {finding.subject: finding for finding in examine("local", shop.root)}
     with shop.traffic() as traffic:
         done = shop.deployer("resume", "product")
@@ -169,6 +169,12 @@ def test_a_release_that_answers_errors_is_rolled_back_with_its_cause(shop: Shop)
     assert verdict.rule.startswith("fail: err")
     assert verdict.reason == ending["cause"]
     assert dict(verdict.numbers)
+    assert verdict.would_change
+    assert account.split is not None
+    page = (shop.context.state / "incidents" / f"product-{account.rollout}.md").read_text()
+    assert ending["cause"] in page
+    assert "/api/v1/products answered 500" in page
+    assert "`PLATFORM_FAULT_ERROR_SHARE`: not set before, 0.5 after" in page
 
 
 def test_a_release_that_never_gets_ready_is_rolled_back_with_its_last_words(shop: Shop):
