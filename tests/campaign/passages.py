@@ -19,11 +19,17 @@ from deployer.commands.orders import leased
 from deployer.commands.release import Wanted
 from deployer.commands.rollback import rollback
 from deployer.commands.rollout import rollout
+from deployer.engine import Strategy
 
 DEPLOYER = Path(sys.executable).with_name("deployer")
 BROWSE = Call(PRODUCT, "GET", "/product/api/v1/products?limit=5")
 CLIENTS = 64
 PER_SECOND = 220.0  # a tenth above the 200 that are promised: calls go out late now and then
+# Rolling one of one is a switch; two are the fewest that it moves one after the other.
+INSTANCES = {Strategy.ROLLING: 2}
+# From the decision to the last answer of the bad version: the old slot is warm, or has to be filled.
+LAST_SECONDS = {Strategy.CANARY: 2.0, Strategy.BLUE_GREEN: 2.0, Strategy.ROLLING: 30.0}
+COLD_SECONDS = 60.0
 TAIL_SECONDS = 0.5  # after the end: a request that is lost late counts too
 
 

@@ -10,7 +10,12 @@ from contextlib import contextmanager
 from deployer.commands.context import Context, open_context
 
 # Enough to walk through every phase; what the analysis needs of requests makes it a few seconds.
-SHORT: dict[str, object] = {"weights": [50, 100], "hold_seconds": 0.5, "look_seconds": 0.2}
+SHORT: dict[str, object] = {
+    "weights": [50, 100],
+    "hold_seconds": 0.5,
+    "monitor_seconds": 0.5,
+    "look_seconds": 0.2,
+}
 
 
 @contextmanager
@@ -21,12 +26,11 @@ def policy(context: Context, **rollout: object) -> Iterator[Context]:
     """
     path = context.workspace.environments / f"{context.environment.name}.toml"
     before = text = path.read_text()
-    for key, value in rollout.items():
-        text, found = re.subn(
-            rf"^{key} = [^#\n]*", f"{key} = {json.dumps(value)} ", text, flags=re.MULTILINE
-        )
-        assert found == 1, key
-    path.write_text(text)
+    for key in rollout:
+        text = re.sub(rf"^{key} = .*\n", "", text, flags=re.MULTILINE)
+    keys = "".join(f"{key} = {json.dumps(value)}\n" for key, value in rollout.items())
+    assert "[rollout]\n" in text
+    path.write_text(text.replace("[rollout]\n", f"[rollout]\n{keys}"))
     try:
         yield open_context(context.workspace.root, context.environment.name)
     finally:

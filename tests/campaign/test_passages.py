@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
 import pytest
 from campaign.passages import (
+    COLD_SECONDS,
+    INSTANCES,
+    LAST_SECONDS,
     clients,
     fill_live,
     promote,
@@ -19,21 +21,17 @@ from e2e.shop import NEW
 
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer
-from deployer.environment import RolloutPolicy
+from deployer.engine import Strategy
 
 pytestmark = pytest.mark.campaign
 
-STRATEGIES = get_args(RolloutPolicy.model_fields["strategy"].annotation)
-INSTANCES = {"rolling": 2}
 TIMES = 20
 ENOUGH_PER_SECOND = 200.0
-# From the decision to the last answer of the bad version.
-WARM_SECONDS, ROLLING_SECONDS, COLD_SECONDS = 2.0, 30.0, 60.0
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", Strategy)
 def test_promotions_and_rollbacks_lose_no_request(
-    stack: Context, customer: Customer, full: bool, record: Callable[..., None], strategy: str
+    stack: Context, customer: Customer, full: bool, record: Callable[..., None], strategy: Strategy
 ):
     """By every strategy, there and back; the control is in e2e/test_switch.py."""
     instances = INSTANCES.get(strategy, 1)
@@ -55,11 +53,13 @@ def test_promotions_and_rollbacks_lose_no_request(
 
     assert [passage.failed for passage in (*there, *back)] == [0] * (len(there) + len(back))
     assert min(passage.per_second for passage in there) >= ENOUGH_PER_SECOND
-    assert max(gone) <= (ROLLING_SECONDS if strategy == "rolling" else WARM_SECONDS)
+    assert max(gone) <= LAST_SECONDS[strategy]
 
 
 @pytest.mark.parametrize(
-    ("standby_seconds", "limit"), [(1800, WARM_SECONDS), (0, COLD_SECONDS)], ids=["warm", "cold"]
+    ("standby_seconds", "limit"),
+    [(1800, LAST_SECONDS[Strategy.CANARY]), (0, COLD_SECONDS)],
+    ids=["warm", "cold"],
 )
 @pytest.mark.parametrize("ask", [take_back, take_back_by_program])
 def test_the_bad_version_serves_no_more_soon_after_the_decision(

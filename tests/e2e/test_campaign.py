@@ -10,20 +10,31 @@ from pathlib import Path
 import figures
 import pytest
 from campaign.deaths import die, live_through
-from campaign.passages import CLIENTS, Passage, clients, promote, take_back, under_load
+from campaign.passages import (
+    CLIENTS,
+    INSTANCES,
+    LAST_SECONDS,
+    Passage,
+    clients,
+    fill_live,
+    promote,
+    take_back,
+    under_load,
+)
 from campaign.policy import SHORT, policy
 from e2e.shop import NEW, OLD, PRODUCT
 
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer
 from deployer.commands.demo.traffic import Answer
+from deployer.engine import Strategy
 from deployer.releases import Version
 
 pytestmark = pytest.mark.e2e
 
 # Half of what the campaign asks for, and five times its goal: what a shared machine may take.
 ENOUGH_PER_SECOND = 100.0
-GONE_SECONDS = 5 * 2.0
+GONE_SECONDS = {strategy: 5 * LAST_SECONDS[strategy] for strategy in Strategy}
 RESUME_SECONDS = 30.0
 DEATHS = 3
 
@@ -35,16 +46,23 @@ def short(stack: Context) -> Iterator[Context]:
         yield context
 
 
-def test_a_promotion_and_a_rollback_under_load_lose_no_request(short: Context, customer: Customer):
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_promotion_and_a_rollback_under_load_lose_no_request(
+    stack: Context, customer: Customer, strategy: Strategy
+):
     """Of 64 clients, each on a kept connection; the control is in test_switch.py."""
-    with clients(customer) as traffic:
-        there = under_load(traffic, lambda: promote(short))
-        back = under_load(traffic, lambda: take_back(short))
+    instances = INSTANCES.get(strategy, 1)
+    with policy(stack, **SHORT, strategy=strategy, instances=instances) as context:
+        fill_live(context, instances)
+        with clients(customer) as traffic:
+            there = under_load(traffic, lambda: promote(context))
+            back = under_load(traffic, lambda: take_back(context))
+    fill_live(stack, 1)
 
     assert (there.failed, back.failed) == (0, 0)
     assert len(there.answers) > CLIENTS
     assert there.per_second >= ENOUGH_PER_SECOND
-    assert back.last_served_by(str(NEW)) <= GONE_SECONDS
+    assert back.last_served_by(str(NEW)) <= GONE_SECONDS[strategy]
 
 
 def test_a_deployer_killed_at_three_moments_is_followed_to_the_same_end(

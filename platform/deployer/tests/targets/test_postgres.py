@@ -142,6 +142,26 @@ def test_a_killed_server_comes_back_with_its_data(postgres: Postgres):
     assert (7,) in ask(postgres.url(ORDER), "SELECT id FROM kept")
 
 
+def test_a_server_that_is_ending_is_not_taken_for_one_that_runs(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+):
+    """Killed a moment ago it still has its process: the first try fails, the second finds out."""
+    bring_up, tries = postgres._up, []
+
+    def meet_it_ending(services: tuple[ServiceName, ...]) -> None:
+        tries.append(services)
+        if len(tries) == 1:
+            kill(postgres)
+            raise ConnectionRefusedError("nobody listens any more")
+        bring_up(services)
+
+    monkeypatch.setattr(postgres, "_up", meet_it_ending)
+    postgres.up((PRODUCT,))
+
+    assert len(tries) == 2
+    assert postgres.pid() is not None
+
+
 def test_down_leaves_no_process_and_no_address(postgres: Postgres):
     """Twice is no error, and whoever asks for a database is told what to do."""
     server = psutil.Process(postgres.pid())

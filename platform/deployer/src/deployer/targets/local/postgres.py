@@ -46,25 +46,32 @@ class Postgres:
 
         Raises OperationError `database-down` with the server's log when it does not come up.
         """
-        import psycopg  # noqa: PLC0415  # 60 ms that `status` need not pay
-
+        found = self.pid()
         try:
-            server = self._server()
-            access = self._data / "pg_hba.conf"
-            if access.read_text() != ACCESS:
-                access.write_text(ACCESS)
-                server.psql("SELECT pg_reload_conf();")
-            passwords = self._passwords(services)
-            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-                for service in services:
-                    _ensure_database(connection, service, passwords[service])
+            self._up(services)
         except Exception as error:
+            if found is not None and self.pid() != found:
+                self.up(services)  # what looked like a server was one that was ending
+                return
             raise OperationError(
                 "database-down",
                 f"PostgreSQL did not come up: {error}",
                 hint=f"read {self._data / 'log'}; deployer down, then deployer up, starts it anew",
                 details=processes.log_tail(self._data / "log"),
             ) from error
+
+    def _up(self, services: tuple[ServiceName, ...]) -> None:
+        import psycopg  # noqa: PLC0415  # 60 ms that `status` need not pay
+
+        server = self._server()
+        access = self._data / "pg_hba.conf"
+        if access.read_text() != ACCESS:
+            access.write_text(ACCESS)
+            server.psql("SELECT pg_reload_conf();")
+        passwords = self._passwords(services)
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for service in services:
+                _ensure_database(connection, service, passwords[service])
 
     def down(self) -> None:
         """Stop the server, if it runs."""
