@@ -18,7 +18,12 @@ DEPLOYER = Path(sys.executable).with_name("deployer")
 COMMAND = re.compile(r"^\.venv/bin/deployer (.*?)(?: +#.*)?$", re.MULTILINE)
 # What would move traffic or stop the stack of the other tests is told, not done; a rollback has
 # nowhere to go in a stack that has just come up.
-TOLD = {"rollout": "--dry-run", "down": "--dry-run", "rollback": "--help"}
+TOLD = {
+    "rollout": "--dry-run",
+    "down": "--dry-run",
+    "rollback": "--help",
+    "simulate": "--runs=5",
+}
 
 
 def test_every_command_of_the_readme_works(stack: Context):

@@ -30,7 +30,7 @@ class Failing:
     def __init__(self, _target: object) -> None:
         self.looks = 0
 
-    def look(self, rollout: Rollout, *, at: float) -> Look:
+    def look(self, _rollout: Rollout, *, at: float) -> Look:
         self.looks += 1
         failed = 20 if self.looks > 2 else 0
         return Look(at=at, candidate=Counts(40, failed), live=Counts(40))
