@@ -12,7 +12,7 @@ from deployer.commands.orders import (
     take_over,
     unfinished,
 )
-from deployer.driver import Listener, decode_order, read_rollout
+from deployer.driver import Listener, decode_order, read_rollout, unheard
 from deployer.engine import WAY_BACK, Kind, Phase, Rollout
 from deployer.errors import InputError
 from deployer.ledger import Header, LeaseHeldError, Request, Verb
@@ -23,17 +23,13 @@ from deployer.releases import Version
 POLL_SECONDS = 0.1
 
 
-def _quiet(_rollout: Rollout, _event: object) -> None:
-    """Hear nothing."""
-
-
 def rollback(
     context: Context,
     service: ServiceName,
     *,
     to: Version | None = None,
     gradually: bool = False,
-    listen: Listener = _quiet,
+    listen: Listener = unheard,
 ) -> Rollout:
     """Give the traffic back: to the old slot of a running rollout, or to an earlier version.
 

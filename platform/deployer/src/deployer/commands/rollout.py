@@ -10,7 +10,7 @@ from deployer.commands.policy import NO_OPTIONS, Options, plan_of, policy_of
 from deployer.commands.release import Wanted, build_release, require_consistent, version_of
 from deployer.commands.rollback import take_back
 from deployer.commands.threads import threads
-from deployer.driver import Listener, decode_order
+from deployer.driver import Listener, decode_order, unheard
 from deployer.engine import Kind, Rollout
 from deployer.errors import ConflictError, InputError
 from deployer.freeze import frozen_by, in_words
@@ -18,10 +18,6 @@ from deployer.ledger import Header, LeaseHeldError
 from deployer.ledger.file import this_holder
 from deployer.model import Release
 from deployer.releases import Version
-
-
-def _quiet(_rollout: Rollout, _event: object) -> None:
-    """Hear nothing."""
 
 
 def rollout(  # an argument an option of the command
@@ -32,7 +28,7 @@ def rollout(  # an argument an option of the command
     supersede: bool = False,
     despite_freeze: str = "",
     options: Options = NO_OPTIONS,
-    listen: Listener = _quiet,
+    listen: Listener = unheard,
 ) -> tuple[Rollout | None, ...]:
     """Roll out releases, each beside its live one; services do not wait for each other.
 

@@ -12,7 +12,7 @@ import time
 from deployer.commands.context import Context
 from deployer.commands.orders import interrupted, leased, take_over, unfinished
 from deployer.commands.rollback import wish
-from deployer.driver import Listener, read_rollout
+from deployer.driver import Listener, read_rollout, unheard
 from deployer.engine import Rollout
 from deployer.errors import DeployerError, InputError
 from deployer.ledger import Header, LeaseHeldError, Verb
@@ -21,11 +21,7 @@ from deployer.model import ServiceName
 WATCH_SECONDS = 1.0  # how soon a rollout without a holder is seen
 
 
-def _quiet(_rollout: Rollout, _event: object) -> None:
-    """Hear nothing."""
-
-
-def resume(context: Context, service: ServiceName, *, listen: Listener = _quiet) -> Rollout | None:
+def resume(context: Context, service: ServiceName, *, listen: Listener = unheard) -> Rollout | None:
     """Go on with a rollout that is paused, or whose process died.
 
     Returns it at its end, or None when its process lives and was asked to go on. Raises InputError
@@ -44,7 +40,7 @@ def resume(context: Context, service: ServiceName, *, listen: Listener = _quiet)
 
 
 def abort(
-    context: Context, service: ServiceName, *, why: str, listen: Listener = _quiet
+    context: Context, service: ServiceName, *, why: str, listen: Listener = unheard
 ) -> Rollout | None:
     """Give the traffic back. Asks a living process; takes the place of a dead one.
 
@@ -72,7 +68,7 @@ def request(context: Context, service: ServiceName, verb: Verb, *, why: str) -> 
         context.ledger.request(header.id, wish(context, verb, why=why))
 
 
-def watch(context: Context, *, once: bool = False, listen: Listener = _quiet) -> tuple[str, ...]:
+def watch(context: Context, *, once: bool = False, listen: Listener = unheard) -> tuple[str, ...]:
     """Go on with every rollout whose holder died, and empty the slots whose standby is over.
 
     Looks every second until interrupted; with `once` a single time, and returns when what it took

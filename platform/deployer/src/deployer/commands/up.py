@@ -11,7 +11,7 @@ from deployer.commands.orders import carry_out, leased, order_rollout, take_over
 from deployer.commands.release import Wanted, build_release
 from deployer.commands.running import retire_standbys
 from deployer.commands.threads import threads
-from deployer.driver import decode_order
+from deployer.driver import decode_order, unheard
 from deployer.engine import Kind, Phase, Rollout
 from deployer.errors import OperationError
 from deployer.ledger import LeaseHeldError
@@ -79,12 +79,12 @@ def _install(context: Context, service: ServiceName, built: Callable[[], Release
     if left is not None:  # an `up` that died in the middle
         with leased(context, service):
             _heal_candidate_too(context, service)
-        _require_promoted(take_over(context, left, listen=_unheard))
+        _require_promoted(take_over(context, left, listen=unheard))
         return
     release = built()
     context.say(f"installing {release.name}")
     _require_promoted(
-        carry_out(context, service, lambda: order_rollout(context, release), listen=_unheard)
+        carry_out(context, service, lambda: order_rollout(context, release), listen=unheard)
     )
 
 
@@ -109,7 +109,7 @@ def _heal(context: Context, service: ServiceName) -> None:
         context.say(f"{service}: left to {error.lease.holder}, which is moving its traffic")
         return
     if left is not None and decode_order(left.order).kind is Kind.INSTALL:
-        _require_promoted(take_over(context, left, listen=_unheard))
+        _require_promoted(take_over(context, left, listen=unheard))
     elif left is not None:
         context.say(f"{service}: a rollout was interrupted; deployer resume {service}")
 
@@ -124,10 +124,6 @@ def _heal_candidate_too(context: Context, service: ServiceName) -> None:
             raise
         # The candidate's own fault: the rollout meets it and turns back when it goes on.
         context.say(f"{service}: {error}")
-
-
-def _unheard(_rollout: Rollout, _event: object) -> None:
-    """Installing is told by `say`."""
 
 
 @contextmanager

@@ -104,6 +104,10 @@ class HookCaller(Protocol):
 Listener = Callable[[Rollout, Event | None], None]
 
 
+def unheard(_rollout: Rollout, _event: Event | None) -> None:
+    """Listen to a rollout that nobody follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
     """What it takes to carry rollouts of one environment. `listen` hears of every new state.
@@ -118,7 +122,7 @@ class Driver:
     hooks: HookCaller
     clock: Clock
     look_seconds: float
-    listen: Listener = lambda _rollout, _event: None
+    listen: Listener = unheard
     renews_lease: bool = True
 
     def run(self, lease: Lease, rollout_id: RolloutId, state: Rollout) -> Rollout:
