@@ -19,7 +19,7 @@ from engine.orders import (
     walked,
 )
 
-from deployer.analysis import Rule, VerdictKind
+from deployer.analysis import Counts, Look, Rule, VerdictKind
 from deployer.engine import (
     AbortRequested,
     Call,
@@ -27,6 +27,7 @@ from deployer.engine import (
     Done,
     Failed,
     Kind,
+    Looked,
     Migrate,
     PauseRequested,
     Phase,
@@ -111,6 +112,29 @@ def test_after_promotion_the_release_is_still_watched():
 
     assert early.phase is Phase.MONITORING
     assert late.phase is Phase.PROMOTED
+
+
+def test_a_broken_live_release_hurries_the_steps_and_not_the_check_after_promotion():
+    """Beside it every second counts; once it serves nobody there is nothing to hurry for."""
+
+    def broken_live(at: float) -> Looked:
+        counts = Counts(400)
+        live = Counts(400, 200) if state.phase is Phase.WATCHING else Counts()
+        return Looked(at, Look(at=at, candidate=counts, live=live))
+
+    wanted = order(
+        plan=canary(instances=2, live_instances=2, weights=(10, 50, 100), hold_seconds=900.0),
+        monitor_seconds=900.0,
+    )
+    state, _ = walk(begin_rollout(wanted), until=Phase.WATCHING)
+    state, _ = walk(state, until=Phase.MONITORING, look=broken_live)
+    promoted_at = state.changed_at
+    state, _ = advance(state, broken_live(promoted_at + 899.0))
+    after, _ = advance(state, broken_live(promoted_at + 900.0))
+
+    assert promoted_at < 900.0
+    assert state.phase is Phase.MONITORING
+    assert after.phase is Phase.PROMOTED
 
 
 def test_standby_begins_when_the_check_after_promotion_ends():
