@@ -70,6 +70,14 @@ def test_anything_else_that_speaks_against_the_candidate_is_waited_for(
     assert PASS not in kinds(verdicts)
 
 
+def test_a_candidate_at_its_limit_exactly_is_within_it() -> None:
+    """5 % is what is allowed."""
+    looks = [look(at, 20, 180, failed=1, live_failed=150) for at in range(1, 11)]
+    _, verdicts = play(analysis(**LONG), looks)
+
+    assert (verdicts[-1].kind, verdicts[-1].rule) == (PASS, Rule.LIVE_BROKEN)
+
+
 def test_few_requests_are_not_enough() -> None:
     """A candidate of which nobody knows anything is no better than a broken live one."""
     looks = [look(at, 1, 180, live_failed=180) for at in range(1, 100)]

@@ -39,6 +39,7 @@ from deployer.engine import (
     Scale,
     Shift,
     Smoke,
+    TakeLook,
     advance,
     begin_rollout,
     blue_green,
@@ -337,6 +338,31 @@ def test_a_replayed_ledger_leads_to_the_same_state():
     assert replay(first.order, events) == state
     assert state.step == CANARY[-1]
     assert replace(state, phase=Phase.FAILED).over
+
+
+def test_a_blind_look_moves_a_rollout_nowhere():
+    """Neither forward nor back: the next look that sees something decides."""
+    state = walked(Phase.WATCHING)
+    blind = Look(at=99.0, candidate=Counts(), live=Counts(), reachable=False)
+    after, actions = advance(state, Looked(99.0, blind))
+
+    assert after.verdict is not None
+    assert (after.phase, after.step_index, after.verdict.kind) == (
+        Phase.WATCHING,
+        state.step_index,
+        VerdictKind.BLIND,
+    )
+    assert actions == (TakeLook(),)
+
+
+def test_a_rollout_begins_with_nothing_done():
+    """At its first step, with no traffic, no try, no verdict, and no wish of anybody's."""
+    state = begin_rollout(order())
+
+    assert (state.step_index, state.weight, state.attempts, state.called) == (0, 0, 0, 0)
+    assert (state.verdict, state.cause, state.calling) == (None, None, None)
+    assert (state.promoted, state.gradual, state.hurried, state.paused) == (False,) * 4
+    assert state.changed_at == state.order.started_at
 
 
 def test_a_headline_says_where_the_rollout_is():

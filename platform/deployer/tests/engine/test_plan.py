@@ -99,7 +99,9 @@ def test_rolling_never_has_less_than_the_capacity_its_weights_need(instances: in
         assert abs(step.weight - 100 * step.candidate_instances / instances) <= 0.5
 
 
-@pytest.mark.parametrize("weights", [(), (10, 5, 100), (0, 100), (10, 50), (10, 10, 100)])
+@pytest.mark.parametrize(
+    "weights", [(), (10, 5, 100), (0, 100), (-1, 100), (10, 50), (10, 150), (10, 10, 100)]
+)
 def test_weights_that_do_not_rise_to_a_hundred_are_refused(weights: tuple[int, ...]):
     """A plan that would never promote, or would step back, is no plan."""
     with pytest.raises(PlanError, match="must rise"):
