@@ -232,6 +232,19 @@ def test_a_share_that_is_allowed_again_says_so() -> None:
     assert all("allowed again" in sentence for sentence in sentences)
 
 
+@pytest.mark.parametrize(("requests", "allowed"), [(200, 29), (1_000, 84), (100_000, 5_907)])
+def test_of_one_very_large_look_it_allows_a_few_too_many(requests: int, allowed: int) -> None:
+    """The judge takes a look whole: told are up to seven more than would really have passed."""
+    passes, _ = ends(analysis(), look(1, requests, failed=allowed))
+    fails, sentence = ends(analysis(), look(1, requests, failed=allowed + 1))
+    found = re.match(r"([\d,]+) failed", ends(analysis(), look(1, requests, failed=2 * allowed))[1])
+
+    assert (passes.kind is FAIL, fails.kind is FAIL) == (False, True)
+    assert found is not None
+    assert 0 < int(found[1].replace(",", "")) - allowed <= 7
+    assert "would not have failed it" in sentence
+
+
 @settings(max_examples=50, deadline=None)
 @given(looks_of_any_kind)
 def test_every_verdict_can_be_asked(looks: list[Look]) -> None:

@@ -301,12 +301,13 @@ def test_a_first_deployment_that_fails_leaves_nothing():
     assert state.cause == "smoke-failed"
 
 
-def test_an_echo_of_an_earlier_action_changes_nothing():
-    """A Done that names another phase than the pending one is ignored."""
+@pytest.mark.parametrize("phase", [each for each in Phase if each is not Phase.SMOKING])
+def test_an_echo_of_another_action_changes_nothing(phase: Phase):
+    """A Done or a Failed that names another phase than the pending one is ignored."""
     state = walked(Phase.SMOKING)
-    after, _ = advance(state, Done(50.0, Phase.STARTING))
 
-    assert after == state
+    assert advance(state, Done(50.0, phase))[0] == state
+    assert advance(state, Failed(50.0, phase, "it broke long ago"))[0] == state
 
 
 def test_what_comes_after_the_end_changes_nothing():
