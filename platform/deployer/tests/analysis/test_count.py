@@ -94,6 +94,26 @@ def test_a_business_pair_has_the_mass_of_the_requests_since_it_was_counted_last(
     assert state.evidence[5].spent == pytest.approx(mass_spent(150, PLANNED))
 
 
+@pytest.mark.parametrize(
+    ("own", "live", "allowed"),
+    [
+        ((100, 94), (300, 290), True),
+        ((100, 93), (300, 290), False),
+        ((100, 55), (300, 180), True),
+        ((100, 53), (300, 180), False),
+    ],
+    ids=["6 % beside 3.3", "7 % beside 3.3", "nine tenths of 60 %", "less than nine tenths"],
+)
+def test_a_window_is_open_while_a_pair_is_outside_of_what_is_allowed(
+    own: tuple[int, int], live: tuple[int, int], *, allowed: bool
+) -> None:
+    """Twice as many without success as on live, and nine tenths of its successes."""
+    seen = look(3, 200, 600, outcomes=orders(*own), live_outcomes=orders(*live))
+    state, _ = play(analysis(business=("orders",)), [seen])
+
+    assert state.evidence[5].since == (None if allowed else 3)
+
+
 def test_each_pair_has_its_own_attempts() -> None:
     """Whatever the order in which a service exports them."""
     seen = (*orders(20, 12, name="refunds"), *orders(40, 39), *orders(10, 8, name="logins"))

@@ -20,6 +20,8 @@ from deployer.analysis import (
     judge,
     what_would_change,
 )
+from deployer.analysis.power import evenly_rejects
+from deployer.analysis.sequential import against_limit, mass_spent
 
 FAIL = VerdictKind.FAIL
 
@@ -153,6 +155,19 @@ def test_a_pass_says_how_many_bad_requests_would_have_failed_it() -> None:
 
     assert FAIL in {v.kind for v in play(analysis(), evenly(least + 3, 500, what="failed"))[1]}
     assert FAIL not in {v.kind for v in play(analysis(), evenly(least - 4, 500, what="failed"))[1]}
+
+
+def test_the_number_that_would_have_failed_a_pass_is_the_least_that_does() -> None:
+    """By the formula that it is reckoned with: evenly spread, one fewer does not reject."""
+    found = re.match(r"(\d+)", ends(analysis(), look(60, 500, failed=3))[1])
+    assert found is not None
+    mass = mass_spent(500, 10_000)
+
+    def rejects(bad: int) -> bool:
+        logarithms = [bad * a + (500 - bad) * b for a, b in against_limit(0.05)]
+        return evenly_rejects(logarithms, mass=mass, alpha=1 / 500)
+
+    assert (rejects(int(found[1])), rejects(int(found[1]) - 1)) == (True, False)
 
 
 def test_a_pass_where_everything_is_allowed_says_so() -> None:

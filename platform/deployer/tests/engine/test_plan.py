@@ -23,6 +23,13 @@ def test_a_canary_fills_the_slot_before_it_raises_the_weight():
     )
 
 
+def test_a_step_holds_nothing_and_asks_nothing_unless_told():
+    """The first and the last of a plan are such steps."""
+    step = Step(2, 2, 0)
+
+    assert (step.hold_seconds, step.check, step.gate) == (0.0, Check.NONE, False)
+
+
 def test_a_gate_stands_at_its_weight():
     """A person lets the rollout past 50 %, and nothing else asks for one."""
     plan = canary(**COUNTS, weights=(10, 50, 100), hold_seconds=1.0, gates=(50,))
