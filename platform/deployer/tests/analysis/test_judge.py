@@ -154,6 +154,18 @@ def test_failed_requests_above_the_limit_fail() -> None:
     assert dict(verdicts[1].numbers)["share"] == 0.5
 
 
+@pytest.mark.parametrize(("what", "limit"), [("failed", 0.02), ("slow", 0.2)])
+def test_failed_and_slow_requests_have_a_limit_each(what: str, limit: float) -> None:
+    """A verdict names its own, and what the other allows is no matter."""
+    limits = Limits(error_share=0.02, slow_share=0.2)
+    looks = [look(1, 500, **{what: 45}), look(2, 500, **{what: 300})]
+    state, verdicts = play(analysis(limits=limits), looks)
+
+    assert verdicts[0].kind is (FAIL if what == "failed" else MORE_DATA)
+    assert dict(verdicts[1].numbers)["limit"] == limit
+    assert {len(signal.statistics) for signal in state.evidence[:2]} == {4}
+
+
 def test_a_fail_says_when_the_fault_began() -> None:
     """The look at which the share first left what is allowed, not the one that found it."""
     looks = [
