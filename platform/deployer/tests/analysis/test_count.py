@@ -6,8 +6,13 @@ import pytest
 from analysis.looks import analysis, look, orders, play
 
 from deployer.analysis import Counts, Evidence, Limits, Rule, begin, begin_step
-from deployer.analysis.evidence import share, threshold_of
+from deployer.analysis.evidence import HEADROOM, share, threshold_of
+from deployer.analysis.power import PLANNED as PLANNED_BY_DEFAULT
 from deployer.analysis.sequential import (
+    ODDS,
+    RATES,
+    SUCCESS_RATES,
+    TAIL,
     against_limit,
     business_factors,
     limit_factors,
@@ -222,6 +227,13 @@ def test_what_has_no_alternative_or_no_request_has_no_evidence_and_no_share() ->
 def test_signals_share_alpha_equally() -> None:
     """Six at 1 % reject above 600."""
     assert threshold_of(Limits(), signals=6) == pytest.approx(600.0)
+
+
+def test_the_tables_are_of_these_alternatives() -> None:
+    """Who changes one has to measure them anew: in the docstrings, and in the concepts."""
+    assert (ODDS, RATES) == ((1.4, 2.0, 5.0, 20.0), (2.0, 8.0, 50.0))
+    assert SUCCESS_RATES == (1.25, 2.0, 10.0)
+    assert (TAIL, PLANNED_BY_DEFAULT, HEADROOM) == (0.1, 10_000.0, 10.0)
 
 
 @pytest.mark.parametrize("limit", [1.0, 1.5])
