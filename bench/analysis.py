@@ -243,19 +243,19 @@ def healthy_rows() -> Iterator[Row]:
 
 def table(detected: dict[str, dict[str, Found]], taken_back: dict[str, dict[str, float]]) -> str:
     """Draw what is compared: a row a question, a column a rule."""
-    lines = [f"{'candidate requests, p50 / p90 (missed)':<40}" + "".join(f"{n:>24}" for n in NAMES)]
+    lines = [f"{'candidate requests, p50 / p90 (missed)':<40}" + "".join(f"{n:>28}" for n in NAMES)]
     for question, cells in detected.items():
-        lines.append(f"{question:<40}" + "".join(f"{cell(cells[name]):>24}" for name in NAMES))
+        lines.append(f"{question:<40}" + "".join(f"{cell(cells[name]):>28}" for name in NAMES))
     lines.append("healthy, rolled back")
     for question, shares in taken_back.items():
-        lines.append(f"{question:<40}" + "".join(f"{shares[name]:>24.1%}" for name in NAMES))
+        lines.append(f"{question:<40}" + "".join(f"{shares[name]:>28.1%}" for name in NAMES))
     return "\n".join(lines)
 
 
 def cell(found: Found) -> str:
     """Draw one rule's figures of one fault; what it did before the fault comes last."""
     p50, p90 = (f"{x:,.0f}" if x is not None else "-" for x in (found["p50"], found["p90"]))
-    early = f" early {found['before_the_fault']:.0%}" if found["before_the_fault"] else ""
+    early = f" early {found['before_the_fault']:.0%}" if found["before_the_fault"] >= 0.005 else ""
     return f"{p50} / {p90} ({found['missed']:.0%}){early}"
 
 
