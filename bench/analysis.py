@@ -255,7 +255,8 @@ def table(detected: dict[str, dict[str, Found]], taken_back: dict[str, dict[str,
 def cell(found: Found) -> str:
     """Draw one rule's figures of one fault; what it did before the fault comes last."""
     p50, p90 = (f"{x:,.0f}" if x is not None else "-" for x in (found["p50"], found["p90"]))
-    early = f" early {found['before_the_fault']:.0%}" if found["before_the_fault"] >= 0.005 else ""
+    before = found["before_the_fault"] or 0.0
+    early = f" early {before:.0%}" if before >= 0.005 else ""
     return f"{p50} / {p90} ({found['missed']:.0%}){early}"
 
 

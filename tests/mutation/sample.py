@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 MUTATED = ("engine", "analysis")
 TESTS = ("engine", "analysis")
 PROPERTIES = Path("tests/engine/test_properties.py")  # the slowest, so what comes last
-EXAMPLES = 60  # of the properties: two seconds, and a mutant that breaks an invariant breaks it soon
+EXAMPLES = 60  # of the properties: two seconds; a mutant that breaks an invariant does so soon
 GOAL = 0.80
 TIMEOUT_TIMES = 4.0  # what all the tests take without a mutant: an endless loop counts as killed
 # Changes that no test could notice: unions of types in annotations, and identity for equality of

@@ -199,6 +199,15 @@ def test_a_paused_rollout_stays_until_it_is_let_on():
     assert passed.step_index == state.step_index + 1
 
 
+@pytest.mark.parametrize("kind", [Kind.INSTALL, Kind.ROLLBACK])
+def test_only_a_rollout_can_be_paused(kind: Kind):
+    """A first deployment has nobody to go on serving, and a way back must not stand still."""
+    live = None if kind is Kind.INSTALL else OLD
+    state = begin_rollout(order(kind=kind, live=live, plan=SWITCH))
+
+    assert advance(state, PauseRequested(30.0, "ann"))[0] == state
+
+
 def test_a_promoted_pause_is_over():
     """Who lets the step past does not want the next one paused."""
     state, _ = advance(walked(Phase.WATCHING), PauseRequested(30.0, "ann"))
