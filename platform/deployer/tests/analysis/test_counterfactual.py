@@ -20,6 +20,8 @@ from deployer.analysis import (
     judge,
     what_would_change,
 )
+from deployer.analysis.power import evenly_rejects
+from deployer.analysis.sequential import against_limit, mass_spent
 
 FAIL = VerdictKind.FAIL
 
@@ -155,6 +157,19 @@ def test_a_pass_says_how_many_bad_requests_would_have_failed_it() -> None:
     assert FAIL not in {v.kind for v in play(analysis(), evenly(least - 4, 500, what="failed"))[1]}
 
 
+def test_the_number_that_would_have_failed_a_pass_is_the_least_that_does() -> None:
+    """By the formula that it is reckoned with: evenly spread, one fewer does not reject."""
+    found = re.match(r"(\d+)", ends(analysis(), look(60, 500, failed=3))[1])
+    assert found is not None
+    mass = mass_spent(500, 10_000)
+
+    def rejects(bad: int) -> bool:
+        logarithms = [bad * a + (500 - bad) * b for a, b in against_limit(0.05)]
+        return evenly_rejects(logarithms, mass=mass, alpha=1 / 500)
+
+    assert (rejects(int(found[1])), rejects(int(found[1]) - 1)) == (True, False)
+
+
 def test_a_pass_where_everything_is_allowed_says_so() -> None:
     """No number of bad requests fails it."""
     limits = Limits(error_share=1.0, slow_share=1.0)
@@ -230,6 +245,19 @@ def test_a_share_that_is_allowed_again_says_so() -> None:
     ]
 
     assert all("allowed again" in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize(("requests", "allowed"), [(200, 29), (1_000, 84), (100_000, 5_907)])
+def test_of_one_very_large_look_it_allows_a_few_too_many(requests: int, allowed: int) -> None:
+    """The judge takes a look whole: told are up to seven more than would really have passed."""
+    passes, _ = ends(analysis(), look(1, requests, failed=allowed))
+    fails, sentence = ends(analysis(), look(1, requests, failed=allowed + 1))
+    found = re.match(r"([\d,]+) failed", ends(analysis(), look(1, requests, failed=2 * allowed))[1])
+
+    assert (passes.kind is FAIL, fails.kind is FAIL) == (False, True)
+    assert found is not None
+    assert 0 < int(found[1].replace(",", "")) - allowed <= 7
+    assert "would not have failed it" in sentence
 
 
 @settings(max_examples=50, deadline=None)

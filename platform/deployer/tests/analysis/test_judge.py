@@ -100,6 +100,23 @@ def test_patience_that_is_over_asks_a_person(at: float, kind: VerdictKind) -> No
     assert ("a person decides" in verdicts[0].reason) is (kind is HOLD)
 
 
+def test_requests_missing_at_the_very_beginning_have_no_rate_yet() -> None:
+    """No time has passed, so nobody says how long the rest will take."""
+    _, verdicts = play(analysis(hold=0), [look(0, 82)])
+    numbers = dict(verdicts[0].numbers)
+
+    assert verdicts[0].reason.endswith(": 100 more, none came so far")
+    assert (numbers["rate"], "seconds" in numbers) == (0.0, False)
+
+
+@pytest.mark.parametrize(("at", "kind"), [(119.9, MORE_DATA), (120, HOLD)])
+def test_patience_is_over_at_its_last_second(at: float, kind: VerdictKind) -> None:
+    """It begins when the hold is over, and ends on time."""
+    _, verdicts = play(analysis(hold=60, patience=60), [look(at, 10)])
+
+    assert verdicts[0].kind is kind
+
+
 def test_late_requests_still_pass_after_patience() -> None:
     """A hold for want of requests is no end: when they come, the step passes."""
     _, verdicts = play(analysis(), [look(130), look(140, 182)])
@@ -135,6 +152,18 @@ def test_failed_requests_above_the_limit_fail() -> None:
         "25 of 50 requests (50 %) failed, limit 5 %; evidence 3,752 passes 500"
     )
     assert dict(verdicts[1].numbers)["share"] == 0.5
+
+
+@pytest.mark.parametrize(("what", "limit"), [("failed", 0.02), ("slow", 0.2)])
+def test_failed_and_slow_requests_have_a_limit_each(what: str, limit: float) -> None:
+    """A verdict names its own, and what the other allows is no matter."""
+    limits = Limits(error_share=0.02, slow_share=0.2)
+    looks = [look(1, 500, **{what: 45}), look(2, 500, **{what: 300})]
+    state, verdicts = play(analysis(limits=limits), looks)
+
+    assert verdicts[0].kind is (FAIL if what == "failed" else MORE_DATA)
+    assert dict(verdicts[1].numbers)["limit"] == limit
+    assert {len(signal.statistics) for signal in state.evidence[:2]} == {4}
 
 
 def test_a_fail_says_when_the_fault_began() -> None:
@@ -338,6 +367,25 @@ def test_a_slow_candidate_without_a_word_of_live_fails_while_both_fail() -> None
     _, verdict = judge(replace(state, evidence=(both, slow, *state.evidence[2:])), look(1))
 
     assert (verdict.kind, verdict.rule) == (FAIL, Rule.SLOW_SHARE)
+
+
+@pytest.mark.parametrize(("live_bad", "kind"), [(5, FAIL), (6, HOLD)])
+def test_a_live_slot_at_its_limit_exactly_is_not_bad(live_bad: int, kind: VerdictKind) -> None:
+    """5 % of live's requests are allowed, so they excuse nobody."""
+    state = analysis()
+    rejecting = Evidence(Rule.ERROR_SHARE, (5_000.0,) * 4, 10, 5, 100, live_bad)
+    _, verdict = judge(replace(state, evidence=(rejecting, *state.evidence[1:])), look(1))
+
+    assert verdict.kind is kind
+
+
+def test_evidence_at_the_threshold_exactly_rejects_nothing() -> None:
+    """It has to pass it: that is what the bound says."""
+    state = analysis()
+    at_it = Evidence(Rule.ERROR_SHARE, (500.0,) * 4, 10, 5)
+    _, verdict = judge(replace(state, evidence=(at_it, *state.evidence[1:])), look(1))
+
+    assert verdict.kind is MORE_DATA
 
 
 def test_a_live_slot_that_recovers_leaves_the_candidate_to_fail() -> None:

@@ -70,6 +70,14 @@ def test_anything_else_that_speaks_against_the_candidate_is_waited_for(
     assert PASS not in kinds(verdicts)
 
 
+def test_a_candidate_at_its_limit_exactly_is_within_it() -> None:
+    """5 % is what is allowed."""
+    looks = [look(at, 20, 180, failed=1, live_failed=150) for at in range(1, 11)]
+    _, verdicts = play(analysis(**LONG), looks)
+
+    assert (verdicts[-1].kind, verdicts[-1].rule) == (PASS, Rule.LIVE_BROKEN)
+
+
 def test_few_requests_are_not_enough() -> None:
     """A candidate of which nobody knows anything is no better than a broken live one."""
     looks = [look(at, 1, 180, live_failed=180) for at in range(1, 100)]
@@ -87,6 +95,31 @@ def test_every_step_asks_for_its_own_requests() -> None:
 
     assert verdicts[-1].kind is PASS
     assert [verdict.kind for verdict in later] == [MORE_DATA, PASS]
+
+
+@pytest.mark.parametrize("beside_live", [True, False])
+def test_what_is_known_of_live_counts_only_while_it_gets_requests(*, beside_live: bool) -> None:
+    """The first look after the weight changed still holds live's last requests; no later one does."""
+    broken = [look(at, 20, 180, live_failed=90) for at in range(1, 11)]
+    state, _ = play(analysis(**LONG), broken)
+    state = begin_step(
+        state, at=10, hold_seconds=900, patience_seconds=900, beside_live=beside_live
+    )
+    _, later = play(state, [look(11, 200, 90, live_failed=45), *(look(12, 200) for _ in range(3))])
+
+    assert kinds(later) == ({PASS} if beside_live else {MORE_DATA})
+
+
+def test_a_step_that_was_beside_no_live_slot_passes_when_its_hold_is_over() -> None:
+    """Not to be hurried is not to be held for ever."""
+    state, _ = play(analysis(**LONG), [look(at, 20, 180, live_failed=90) for at in range(1, 11)])
+    state = begin_step(state, at=10, hold_seconds=30, patience_seconds=30, beside_live=False)
+    _, later = play(state, [look(39, 200), look(40, 200)])
+
+    assert [(verdict.kind, verdict.rule) for verdict in later] == [
+        (MORE_DATA, Rule.HOLDING),
+        (PASS, Rule.HOLD_OVER),
+    ]
 
 
 def test_a_live_slot_that_recovered_is_not_broken() -> None:

@@ -86,7 +86,7 @@ def test_a_share_that_cannot_be_told_from_the_limit_is_refused(share: float) -> 
         requests_needed(share, power=0.9, limit=0.05, alpha=ALPHA)
 
 
-@pytest.mark.parametrize("power", [0.0, 1.0, 1.2])
+@pytest.mark.parametrize("power", [-0.1, 0.0, 1.0, 1.2])
 def test_certainty_is_refused(power: float) -> None:
     """No number of requests makes it certain, and any number makes it not impossible."""
     with pytest.raises(ValueError, match="power must lie between 0 and 1"):

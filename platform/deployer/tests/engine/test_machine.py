@@ -19,7 +19,7 @@ from engine.orders import (
     walked,
 )
 
-from deployer.analysis import Rule, VerdictKind
+from deployer.analysis import Counts, Look, Rule, VerdictKind
 from deployer.engine import (
     AbortRequested,
     Call,
@@ -27,6 +27,7 @@ from deployer.engine import (
     Done,
     Failed,
     Kind,
+    Looked,
     Migrate,
     PauseRequested,
     Phase,
@@ -38,6 +39,7 @@ from deployer.engine import (
     Scale,
     Shift,
     Smoke,
+    TakeLook,
     advance,
     begin_rollout,
     blue_green,
@@ -113,6 +115,29 @@ def test_after_promotion_the_release_is_still_watched():
     assert late.phase is Phase.PROMOTED
 
 
+def test_a_broken_live_release_hurries_the_steps_and_not_the_check_after_promotion():
+    """Beside it every second counts; once it serves nobody there is nothing to hurry for."""
+
+    def broken_live(at: float) -> Looked:
+        counts = Counts(400)
+        live = Counts(400, 200) if state.phase is Phase.WATCHING else Counts()
+        return Looked(at, Look(at=at, candidate=counts, live=live))
+
+    wanted = order(
+        plan=canary(instances=2, live_instances=2, weights=(10, 50, 100), hold_seconds=900.0),
+        monitor_seconds=900.0,
+    )
+    state, _ = walk(begin_rollout(wanted), until=Phase.WATCHING)
+    state, _ = walk(state, until=Phase.MONITORING, look=broken_live)
+    promoted_at = state.changed_at
+    state, _ = advance(state, broken_live(promoted_at + 899.0))
+    after, _ = advance(state, broken_live(promoted_at + 900.0))
+
+    assert promoted_at < 900.0
+    assert state.phase is Phase.MONITORING
+    assert after.phase is Phase.PROMOTED
+
+
 def test_standby_begins_when_the_check_after_promotion_ends():
     """Undo must not get cold while the release is still on probation."""
     state = walked(Phase.PROMOTING, order(monitor_seconds=900.0, standby_seconds=1800.0))
@@ -172,6 +197,15 @@ def test_a_paused_rollout_stays_until_it_is_let_on():
 
     assert (held.phase, held.verdict.rule) == (Phase.WATCHING, Rule.PAUSED)
     assert passed.step_index == state.step_index + 1
+
+
+@pytest.mark.parametrize("kind", [Kind.INSTALL, Kind.ROLLBACK])
+def test_only_a_rollout_can_be_paused(kind: Kind):
+    """A first deployment has nobody to go on serving, and a way back must not stand still."""
+    live = None if kind is Kind.INSTALL else OLD
+    state = begin_rollout(order(kind=kind, live=live, plan=SWITCH))
+
+    assert advance(state, PauseRequested(30.0, "ann"))[0] == state
 
 
 def test_a_promoted_pause_is_over():
@@ -276,12 +310,13 @@ def test_a_first_deployment_that_fails_leaves_nothing():
     assert state.cause == "smoke-failed"
 
 
-def test_an_echo_of_an_earlier_action_changes_nothing():
-    """A Done that names another phase than the pending one is ignored."""
+@pytest.mark.parametrize("phase", [each for each in Phase if each is not Phase.SMOKING])
+def test_an_echo_of_another_action_changes_nothing(phase: Phase):
+    """A Done or a Failed that names another phase than the pending one is ignored."""
     state = walked(Phase.SMOKING)
-    after, _ = advance(state, Done(50.0, Phase.STARTING))
 
-    assert after == state
+    assert advance(state, Done(50.0, phase))[0] == state
+    assert advance(state, Failed(50.0, phase, "it broke long ago"))[0] == state
 
 
 def test_what_comes_after_the_end_changes_nothing():
@@ -313,6 +348,31 @@ def test_a_replayed_ledger_leads_to_the_same_state():
     assert replay(first.order, events) == state
     assert state.step == CANARY[-1]
     assert replace(state, phase=Phase.FAILED).over
+
+
+def test_a_blind_look_moves_a_rollout_nowhere():
+    """Neither forward nor back: the next look that sees something decides."""
+    state = walked(Phase.WATCHING)
+    blind = Look(at=99.0, candidate=Counts(), live=Counts(), reachable=False)
+    after, actions = advance(state, Looked(99.0, blind))
+
+    assert after.verdict is not None
+    assert (after.phase, after.step_index, after.verdict.kind) == (
+        Phase.WATCHING,
+        state.step_index,
+        VerdictKind.BLIND,
+    )
+    assert actions == (TakeLook(),)
+
+
+def test_a_rollout_begins_with_nothing_done():
+    """At its first step, with no traffic, no try, no verdict, and no wish of anybody's."""
+    state = begin_rollout(order())
+
+    assert (state.step_index, state.weight, state.attempts, state.called) == (0, 0, 0, 0)
+    assert (state.verdict, state.cause, state.calling) == (None, None, None)
+    assert (state.promoted, state.gradual, state.hurried, state.paused) == (False,) * 4
+    assert state.changed_at == state.order.started_at
 
 
 def test_a_headline_says_where_the_rollout_is():

@@ -23,6 +23,13 @@ def test_a_canary_fills_the_slot_before_it_raises_the_weight():
     )
 
 
+def test_a_step_holds_nothing_and_asks_nothing_unless_told():
+    """The first and the last of a plan are such steps."""
+    step = Step(2, 2, 0)
+
+    assert (step.hold_seconds, step.check, step.gate) == (0.0, Check.NONE, False)
+
+
 def test_a_gate_stands_at_its_weight():
     """A person lets the rollout past 50 %, and nothing else asks for one."""
     plan = canary(**COUNTS, weights=(10, 50, 100), hold_seconds=1.0, gates=(50,))
@@ -99,7 +106,9 @@ def test_rolling_never_has_less_than_the_capacity_its_weights_need(instances: in
         assert abs(step.weight - 100 * step.candidate_instances / instances) <= 0.5
 
 
-@pytest.mark.parametrize("weights", [(), (10, 5, 100), (0, 100), (10, 50), (10, 10, 100)])
+@pytest.mark.parametrize(
+    "weights", [(), (10, 5, 100), (0, 100), (-1, 100), (10, 50), (10, 150), (10, 10, 100)]
+)
 def test_weights_that_do_not_rise_to_a_hundred_are_refused(weights: tuple[int, ...]):
     """A plan that would never promote, or would step back, is no plan."""
     with pytest.raises(PlanError, match="must rise"):

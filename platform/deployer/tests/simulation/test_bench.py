@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import sys
@@ -21,6 +22,7 @@ def load(name: str) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there for what annotations mean
     spec.loader.exec_module(module)
     return module
 
@@ -29,6 +31,12 @@ def load(name: str) -> ModuleType:
 def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCH))
     return load("analysis")
+
+
+@pytest.fixture
+def budgets(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCH))
+    return importlib.import_module("budgets")
 
 
 @pytest.fixture
@@ -46,12 +54,17 @@ def test_it_prints_one_json_object_and_a_table(
     told = capsys.readouterr()
     result = json.loads(told.out)
 
-    assert len(result["detect"]) == 10
+    assert len(result["detect"]) == 12
     assert all(cells["ours"]["p90"] is not None for cells in result["detect"].values())
+    assert result["detect"]["p95 of 1.5 s"]["ours"]["p95_told"] == 1.0
     assert result["healthy"]["both 0.005"]["ours"] == 0.0
     assert result["metrics_down_10_minutes"]["promoted"] == 0
     assert result["metrics_down_10_minutes"]["rolled-back"] == 0
     assert result["timing"]["rollouts"] == 100
+    assert result["timing"]["failed_though_something_works"] == 0
+    assert result["budgets"]["orders down 30 % from 0.97"]["holds"]
+    assert not result["budgets"]["timing"]["holds"]  # a hundred rollouts are not ten thousand
+    assert not result["all_budgets_hold"]
     assert "0.5 errors after 5000" in told.err
 
 
@@ -62,10 +75,64 @@ def test_a_static_threshold_has_more_false_alarms_than_ours(
     monkeypatch.setattr(bench, "HOLD_SECONDS", 300)
     for rate, share in ((2.0, 0.005), (20.0, 0.049)):
         same = Behaviour(error_share=share)
-        shares = bench.healthy(ServiceModel(rate, candidate=same, live=same), runs=20)
+        row = bench.Row("same", ServiceModel(rate, candidate=same, live=same))
+        shares = bench.healthy(row, 20)
 
         assert shares["ours"] == 0.0
         assert shares["threshold"] >= 0.1
+
+
+def test_without_the_pair_ours_sees_no_orders_missing(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    """The control of the row: the same traffic, and the analysis is not told of its orders."""
+    row = next(row for row in bench.faults() if row.name.startswith("orders down 30 % from 0.97"))
+    assert bench.detect(row, 3)["ours"]["missed"] == 0.0
+    monkeypatch.setattr(bench, "outcomes", lambda _served: ())
+
+    assert bench.detect(row, 3)["ours"]["missed"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        ({"p90": 40}, True),
+        ({"p90": 41}, False),
+        ({"p90": None}, False),
+    ],
+)
+def test_a_budget_is_kept_or_not(budgets: ModuleType, found: dict[str, float], *, holds: bool):
+    """Forty requests are promised for half of them failing; what is never found keeps nothing."""
+    slow = {"p95_seconds": 1.5, "p95_told": 1.0, "missed": 0.0}
+    names = [f"{share} errors after {clean}" for share in budgets.P90 for clean in budgets.CLEAN]
+    names += [f"orders down 30 % from {share}" for share in budgets.SUCCESSES]
+    detected = {name: {"ours": found} for name in names} | {"p95 of 1.5 s": {"ours": slow}}
+    kept = dict(budgets.budgets(detected, {}, {"promoted": 0, "rolled-back": 0}))
+
+    assert kept["0.5 errors after 1000"].holds is holds
+    assert kept["p95 of 1.5 s"].holds
+    assert kept["metrics down 10 minutes"].holds
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"p95_seconds": None}, {"p95_seconds": 3.0}, {"p95_told": 0.9}, {"missed": 0.01}]
+)
+def test_a_fault_of_latency_is_found_with_its_figure(
+    budgets: ModuleType, wrong: dict[str, float | None]
+):
+    """Found without it, or with another one, is not what was promised."""
+    right = {"p95_seconds": 1.6, "p95_told": 1.0, "missed": 0.0}
+
+    assert budgets.told(right).holds
+    assert not budgets.told({**right, **wrong}).holds
+
+
+def test_a_decision_in_the_dark_or_a_false_alarm_breaks_its_budget(budgets: ModuleType):
+    """One in a hundred is allowed, and none while the metrics are down."""
+    assert budgets.undecided({"promoted": 0, "rolled-back": 0}).holds
+    assert not budgets.undecided({"promoted": 0, "rolled-back": 1}).holds
+    assert budgets.left_alone({"ours": 0.01}).holds
+    assert not budgets.left_alone({"ours": 0.011}).holds
 
 
 def test_what_is_never_found_has_no_quantile(bench: ModuleType):

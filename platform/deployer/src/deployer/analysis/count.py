@@ -61,6 +61,7 @@ def count(analysis: Analysis, look: Look) -> Analysis:
         latency,
         analysis.live_requests + look.live.requests,
         _gather_of_live(analysis, look),
+        analysis.beside_live,
     )
 
 

@@ -1,7 +1,9 @@
 """What would have changed a verdict: one sentence for `why`, in the units that were counted.
 
-Requests are taken as evenly spread over the signal's window, as `power` does: exact to a request or
-two, because nobody knows in which order a look's requests came. Pure.
+Requests are taken as evenly spread over the signal's window, as `power` does, because nobody knows
+in which order a look's requests came. With looks of a few requests that is exact to one or two. The
+judge takes a look whole, which rejects a little sooner: of one very large look the sentence allows a
+few too many, 4 on top of 84 in 1,000 requests and 7 on top of 5,907 in 100,000. Pure.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ this order:
    The exception is a live release that is broken: its failed requests pass the limit by the same
    test, nothing speaks against the candidate, and its own share over enough requests of the step is
    within the limit. Then it is `pass` at once: every second of hold is a second of a broken shop.
-   Live's evidence stays when it gets no more requests, so the steps after that pass alike.
+   Not in a step without traffic for live, as the check after promotion: what was seen of it is
+   old, it serves nobody, and an early pass would only shorten the check.
 5. Enough requests in this step that a fault of `detect_share` would have been caught with
    `detect_power`: `pass`. Otherwise `more-data`, with what is missing, for `patience_seconds` after
    the hold, then `hold`.
@@ -120,7 +121,8 @@ def _progress(analysis: Analysis, at: float) -> Verdict:
 def _replaces_broken_live(analysis: Analysis) -> bool:
     step = analysis.step
     return (
-        analysis.live_errors.value > analysis.threshold
+        analysis.beside_live
+        and analysis.live_errors.value > analysis.threshold
         and step.requests >= analysis.needed_requests
         and share(step.failed, step.requests) <= analysis.limits.error_share
     )

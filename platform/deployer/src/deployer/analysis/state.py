@@ -24,7 +24,8 @@ class Analysis:
     candidate's counts since the step began, `needed_requests` how many a step needs to pass.
     `waiting`, `waiting_latency` and `live_waiting` are what was seen of one slot and waits for the
     other. `unhealthy`, `memory_high` and `cpu_high` count looks in a row. `live_errors` is what
-    speaks against live, whose alternatives are none when there is nothing to compare with.
+    speaks against live, whose alternatives are none when there is nothing to compare with;
+    `beside_live` whether live gets requests in this step.
     """
 
     limits: Limits
@@ -44,6 +45,7 @@ class Analysis:
     waiting_latency: Latency = NO_LATENCY
     live_requests: int = 0
     live_errors: Evidence = _NO_LIVE
+    beside_live: bool = True
 
     @property
     def threshold(self) -> float:
@@ -72,15 +74,24 @@ def begin(
 
 
 def begin_step(
-    analysis: Analysis, *, at: float, hold_seconds: float, patience_seconds: float
+    analysis: Analysis,
+    *,
+    at: float,
+    hold_seconds: float,
+    patience_seconds: float,
+    beside_live: bool = True,
 ) -> Analysis:
-    """Return the analysis at the beginning of a step: evidence stays, the step's counts go."""
+    """Return the analysis at the beginning of a step: evidence stays, the step's counts go.
+
+    `beside_live` says whether live gets requests in it: what is known of live is old otherwise.
+    """
     return replace(
         analysis,
         step=NO_COUNTS,
         step_at=at,
         hold_seconds=hold_seconds,
         patience_seconds=patience_seconds,
+        beside_live=beside_live,
     )
 
 

@@ -113,7 +113,8 @@ class Driver:
     """What it takes to carry rollouts of one environment. `listen` hears of every new state.
 
     `renews_lease` has a thread renew it meanwhile. Not on a virtual clock: no real time passes
-    there, and a second thread would make a run depend on the scheduler.
+    there, and a second thread would make a run depend on the scheduler. Nor need a wait be cut into
+    `poll_seconds` there, unless somebody asks for something in the middle of it.
     """
 
     target: Target
@@ -124,6 +125,7 @@ class Driver:
     look_seconds: float
     listen: Listener = unheard
     renews_lease: bool = True
+    poll_seconds: float = POLL_SECONDS
 
     def run(self, lease: Lease, rollout_id: RolloutId, state: Rollout) -> Rollout:
         """Carry a rollout to its end and return it.
@@ -213,7 +215,7 @@ class Driver:
         while (left := until - self.clock.now()) > 0:
             if interrupted():
                 raise InterruptedWait
-            self.clock.sleep(min(left, POLL_SECONDS))
+            self.clock.sleep(min(left, self.poll_seconds))
 
     def _pause(self, rollout_id: RolloutId, state: Rollout, event: Event) -> None:
         if state.attempts and isinstance(event, Failed):

@@ -125,9 +125,12 @@ def _settle(state: Rollout, at: float) -> Rollout:
 
 
 def _look(state: Rollout, phase: Phase, at: float, *, hold_seconds: float) -> Rollout:
-    patience_seconds = state.order.patience_seconds
     analysis = begin_step(
-        state.analysis, at=at, hold_seconds=hold_seconds, patience_seconds=patience_seconds
+        state.analysis,
+        at=at,
+        hold_seconds=hold_seconds,
+        patience_seconds=state.order.patience_seconds,
+        beside_live=state.weight < 100,
     )
     return replace(enter(state, phase, at), analysis=analysis)
 

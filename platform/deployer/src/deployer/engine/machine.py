@@ -48,6 +48,8 @@ from deployer.engine.events import (
 from deployer.engine.rollout import LOOKING, WAY_BACK, Kind, Order, Phase, Point, Rollout
 from deployer.model import Release
 
+_LOOK = (TakeLook(),)
+
 
 def begin_rollout(order: Order) -> Rollout:
     """Return the state in which an order begins."""
@@ -92,6 +94,8 @@ def replay(order: Order, events: Iterable[Event]) -> Rollout:
 
 def pending(state: Rollout) -> tuple[Action, ...]:
     """Return what the state waits for: one action, or none when it is over."""
+    if state.phase in LOOKING:  # most of the time
+        return _LOOK
     if state.over:
         return ()
     action = _pending_back(state) if state.phase in WAY_BACK else _pending_forward(state)
@@ -121,7 +125,7 @@ def _pending_forward(state: Rollout) -> Action:  # a table: a phase a line
         case Phase.TIDYING:
             return Retire(state.live_slot)
         case _:
-            return TakeLook()
+            raise AssertionError(f"nothing is done in {state.phase}")
 
 
 def _pending_back(state: Rollout) -> Action:

@@ -204,6 +204,7 @@ def play(scenario: Scenario, seed: int) -> Played:
         look_seconds=scenario.look_seconds,
         listen=witness.hear,
         renews_lease=False,
+        poll_seconds=math.inf,  # the person who is asked speaks between two events
     )
     state = driver.run(lease, rollout, begin_rollout(order))
     observer.serve(clock.now())
