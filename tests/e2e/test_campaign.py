@@ -9,7 +9,7 @@ from pathlib import Path
 
 import figures
 import pytest
-from campaign.deaths import die, live_through
+from campaign.deaths import die, live_through, sleep_through
 from campaign.passages import (
     CLIENTS,
     INSTANCES,
@@ -78,6 +78,14 @@ def test_a_deployer_killed_at_three_moments_is_followed_to_the_same_end(
     assert {each.moment: each.end for each in deaths} == dict.fromkeys(chosen, calm)
     assert max(each.resumed_seconds for each in deaths) <= RESUME_SECONDS
     assert [answer for answer in traffic.answers if not answer.ok] == []
+
+
+def test_a_deployer_that_wakes_up_late_changes_nothing(short: Context, customer: Customer):
+    """Stopped between journal and action; another took the rollout back meanwhile."""
+    with clients(customer, per_second=120.0, count=16):
+        before, after = sleep_through(short, "rollout", "before shift 1")
+
+    assert before == after
 
 
 def answer(at: float, *, version: Version, status: int = 200, seconds: float = 0.1) -> Answer:

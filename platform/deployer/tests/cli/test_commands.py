@@ -431,6 +431,69 @@ def test_why_is_told_to_people_and_machines(on_paper: Paper, call):
     assert all(set(each) == DECISION for account in accounts for each in account["decisions"])
 
 
+def test_a_ledger_is_replayed_for_people_and_machines(on_paper: Paper, call):
+    """Every decision the same is exit 0; also under another environment's limits."""
+    on_paper.promote_next()
+    told = call("replay", "product")
+    done = call("replay", "product", "--last", "2", "--json")
+    under = call("replay", "product", "--policy", "local")
+
+    assert told.exit_code == done.exit_code == under.exit_code == 0
+    assert told.stdout.endswith("every decision the same\n")
+    assert [each["divergence"] for each in data(done)] == [None, None]
+
+
+def test_a_replay_that_differs_is_exit_1(on_paper: Paper, call):
+    """With both headlines."""
+    on_paper.promote_next()
+    with on_paper.context.ledger._write() as db:  # type: ignore[attr-defined]
+        db.execute("UPDATE event SET headline = 'elsewhere' WHERE number = 2")
+    told = call("replay", "product")
+
+    assert told.exit_code == 1
+    assert "  recorded: elsewhere\n" in told.stdout
+    assert "  replayed: " in told.stdout
+
+
+def test_a_watcher_ends_what_was_left_behind(on_paper: Paper, call, monkeypatch):
+    """Once, and says how it ended."""
+    watch = running.watch
+
+    def pushed(*arguments, listen, **more):
+        return watch(*arguments, listen=on_paper.push, **more)
+
+    monkeypatch.setattr(running, "watch", pushed)
+    version = on_paper.interrupt()
+    done = call("watch", "--once")
+
+    assert done.exit_code == 0, done.stderr
+    assert f"product@{version} promoted" in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--weights", "10,x"), ("--gates", "")])
+def test_a_list_that_is_none_is_refused(on_paper: Paper, call, option: tuple[str, str]):
+    """Exit 2, before anything else."""
+    done = call("plan", "product", *option)
+
+    assert done.exit_code == 2
+    assert "is no list of whole numbers" in done.stderr
+
+
+def test_a_plan_is_made_by_the_options_of_the_call(on_paper: Paper, call):
+    """Strategy, instances, holds: what a rollout with them would do."""
+    on_paper.commit_next()
+    done = call("plan", "product", "--strategy", "rolling", "--instances", "3", "--json")
+    plan = data(done)
+    canary = data(call("plan", "product", "--weights", "20,100", "--gates", "20", "--json"))
+
+    assert plan["strategy"] == "rolling"
+    assert [step["weight"] for step in plan["steps"]] == [33, 67, 100, 100]
+    assert [(step["weight"], step["gate"]) for step in canary["steps"]][:2] == [
+        (0, False),
+        (20, True),
+    ]
+
+
 def test_why_tells_of_a_rollout_that_is_on_its_way(on_paper: Paper, call):
     """As far as it came."""
     on_paper.interrupt()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 from engine.orders import order
+from rich.console import Console
 
 from deployer.analysis import Counts, Look, Rule, Verdict, VerdictKind
-from deployer.cli.follow import exit_for, follower
+from deployer.cli.follow import exit_for, follower, rollouts_table
 from deployer.engine import Done, Failed, Kind, Looked, Phase, Rollout, begin_rollout
 from deployer.model import ServiceName
 
@@ -56,6 +59,43 @@ def test_services_are_followed_side_by_side(capsys: pytest.CaptureFixture[str]):
         listen(state(Phase.MIGRATING, service="auth"), None)
 
     assert capsys.readouterr().err == "product    0 %  migrating\nauth       0 %  migrating\n"
+
+
+def test_on_a_terminal_several_rollouts_are_one_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """A row a service, drawn anew with every change of either."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+    with follower(2) as listen:
+        listen(state(Phase.WATCHING, weight=10), None)
+        listen(state(Phase.ROLLED_BACK, service="auth", cause="it failed"), None)
+    shown = capsys.readouterr().err
+
+    assert shown.count("product    0 %") == 0
+    assert "watching (1/5)" in shown
+    assert "it failed" in shown
+
+
+def test_the_table_has_a_row_a_rollout_in_the_order_of_the_names():
+    """With what decided, or what was seen last."""
+    console = Console(file=io.StringIO(), width=160)
+    few = verdict(Rule.TOO_FEW_REQUESTS, "5 of 160 requests")
+    console.print(
+        rollouts_table(
+            {
+                "product": state(Phase.WATCHING, weight=25, step_index=2, verdict=few),
+                "auth": state(Phase.STARTING, service="auth"),
+            }
+        )
+    )
+    rows = [row for row in console.file.getvalue().splitlines() if "1.1.0" in row]  # type: ignore[attr-defined]
+    cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+
+    assert cells == [
+        ["auth", "1.0.0", "1.1.0", "0 %", "starting (1/5)", "-"],
+        ["product", "1.0.0", "1.1.0", "25 %", "watching (3/5)", "5 of 160 requests"],
+    ]
 
 
 def test_a_failed_action_is_told_with_its_last_lines(capsys: pytest.CaptureFixture[str]):
