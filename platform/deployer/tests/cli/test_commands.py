@@ -54,6 +54,7 @@ ACCOUNT = {
     "decisions",
     "strategy",
     "split",
+    "despite_freeze",
 }
 DECISION = {"at", "before", "after", "weight", "rule", "reason", "numbers", "would_change"}
 

@@ -151,8 +151,10 @@ def test_an_account_tells_each_decision_and_its_reasons(capsys: pytest.CaptureFi
 
 def test_an_account_of_what_is_not_over_says_so(capsys: pytest.CaptureFixture[str]):
     """And a first deployment came from nothing."""
-    print_account(replace(account(None, live=None), split=None))
+    shown = replace(account(None, live=None), split=None, despite_freeze="the shop is down")
+    print_account(shown)
 
     assert capsys.readouterr().out == (
         "product: rollout nothing -> 1.1.0: on its way after 12.3 s\n"
+        "  went out in a freeze: the shop is down\n"
     )

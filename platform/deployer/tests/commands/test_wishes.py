@@ -93,13 +93,22 @@ def test_a_freeze_refuses_a_rollout_and_says_until_when(paper: Paper):
 
 
 def test_a_freeze_gives_way_to_a_reason(paper: Paper):
-    """Which is told."""
+    """Which is told, and kept with the rollout."""
     version = paper.commit_next()
     frozen(paper)
     rollout(paper.context, [wanted()], despite_freeze="the shop is down", listen=paper.push)
 
     assert paper.live == version
     assert "going out despite the freeze (holidays): the shop is down" in paper.said
+    assert why(paper.context, PRODUCT)[0].despite_freeze == "the shop is down"
+
+
+def test_a_reason_without_a_freeze_is_not_kept(paper: Paper):
+    """It would look as if there had been one."""
+    paper.commit_next()
+    rollout(paper.context, [wanted()], despite_freeze="just in case", listen=paper.push)
+
+    assert why(paper.context, PRODUCT)[0].despite_freeze == ""
 
 
 def test_a_rollback_is_never_frozen(paper: Paper):

@@ -21,7 +21,7 @@ GOING_ON = {
     "up": "deployer up goes on where this one stopped",
     "demo": "deployer demo begins anew, and removes what is left of this one",
 } | dict.fromkeys(
-    ("rollout", "rollback", "resume"),
+    ("rollout", "rollback", "resume", "abort", "watch"),
     "deployer status shows where it stands; deployer resume SERVICE goes on, "
     "deployer rollback SERVICE takes it back",
 )

@@ -80,6 +80,8 @@ def print_account(account: Account) -> None:
         f" {account.outcome or 'on its way'} after {account.seconds:.1f} s",
         bold=True,
     )
+    if account.despite_freeze:
+        click.echo(f"  went out in a freeze: {account.despite_freeze}")
     for each in account.decisions:
         click.echo(
             f"  {each.at:7.1f} s  {each.before} -> {each.after}  ({each.weight} %)  {each.rule}"

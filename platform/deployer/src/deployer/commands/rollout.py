@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deployer.commands.context import Context
 from deployer.commands.orders import carry_out, order_rollout, take_over, unfinished
@@ -11,7 +12,7 @@ from deployer.commands.release import Wanted, build_release, require_consistent,
 from deployer.commands.rollback import take_back
 from deployer.commands.threads import threads
 from deployer.driver import Listener, decode_order, unheard
-from deployer.engine import Kind, Rollout
+from deployer.engine import Kind, Order, Rollout
 from deployer.errors import ConflictError, InputError
 from deployer.freeze import frozen_by, in_words
 from deployer.ledger import Header, LeaseHeldError
@@ -49,7 +50,8 @@ def rollout(  # an argument an option of the command
             f"{', '.join(twice)}: asked for twice in one call",
             hint="name each service once; the next version goes out after this one",
         )
-    _require_thawed(context, despite_freeze)
+    if not _require_thawed(context, despite_freeze):
+        despite_freeze = ""
     for service in services:
         plan_of(policy_of(context, service, options), live_instances=1)  # refuses a bad policy
         _require_free(context, service, supersede=supersede)
@@ -60,7 +62,14 @@ def rollout(  # an argument an option of the command
         )
         return tuple(
             pool.map(
-                lambda found: _move(context, found, options=options, listen=listen),
+                lambda found: _move(
+                    context,
+                    found,
+                    lambda release: replace(
+                        order_rollout(context, release, options), despite_freeze=despite_freeze
+                    ),
+                    listen=listen,
+                ),
                 tuple(prepared),
             )
         )
@@ -88,13 +97,15 @@ def _prepare(
 
 
 def _move(
-    context: Context, found: Release | Rollout | None, *, options: Options, listen: Listener
+    context: Context,
+    found: Release | Rollout | None,
+    order: Callable[[Release], Order],
+    *,
+    listen: Listener,
 ) -> Rollout | None:
     if not isinstance(found, Release):
         return found
-    return carry_out(
-        context, found.service, lambda: order_rollout(context, found, options), listen=listen
-    )
+    return carry_out(context, found.service, lambda: order(found), listen=listen)
 
 
 def _make_way(context: Context, wanted: Wanted, *, listen: Listener) -> Rollout | None:
@@ -135,15 +146,16 @@ def _require_free(context: Context, service: str, *, supersede: bool) -> None:
         context.ledger.release(lease)
 
 
-def _require_thawed(context: Context, despite_freeze: str) -> None:
+def _require_thawed(context: Context, despite_freeze: str) -> bool:
+    """Return whether there is a freeze that gives way to a reason; raise when there is none."""
     now = context.clock.now()
     found = frozen_by(context.environment.freeze, now)
     if found is None:
-        return
+        return False
     window, end = found
     if despite_freeze:
         context.say(f"going out despite the freeze ({window.reason}): {despite_freeze}")
-        return
+        return True
     raise ConflictError(
         "frozen",
         f"{context.environment.name} is frozen {in_words(end, now=now)}: {window.reason}",

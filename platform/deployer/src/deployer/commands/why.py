@@ -75,7 +75,10 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A rollout told from its ledger. `split` is None unless the analysis turned it back."""
+    """A rollout told from its ledger. `split` is None unless the analysis turned it back.
+
+    `despite_freeze` is why it went out in a freeze, empty when there was none.
+    """
 
     rollout: RolloutId
     service: ServiceName
@@ -87,6 +90,7 @@ class Account:
     seconds: float
     decisions: tuple[Decision, ...]
     split: Split | None
+    despite_freeze: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ def account_of(context: Context, header: Header) -> Account:
             _decision(turn) for turn in turns if turn.changed or isinstance(turn.event, TOLD)
         ),
         split=split_of(turns),
+        despite_freeze=order.despite_freeze,
     )
 
 

@@ -98,6 +98,7 @@ class Order:
     after promotion, `standby_seconds` how long the old slot stays warm after that; 0 retires it at
     once. `planned_requests` sizes the sequential test, `business` names the pairs it watches. On a
     gradual way back the candidate's share falls through `ease_weights`, each held `ease_seconds`.
+    `despite_freeze` is why it goes out in a freeze.
     """
 
     service: ServiceName
@@ -118,6 +119,7 @@ class Order:
     business: tuple[str, ...] = ()
     ease_weights: tuple[int, ...] = ()
     ease_seconds: float = 0.0
+    despite_freeze: str = ""
 
     def hooks_at(self, point: Point) -> tuple[Hook, ...]:
         """Return the hooks of a point, in the order they are declared."""
