@@ -10,11 +10,12 @@ from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer, stories
 from deployer.commands.demo.traffic import Traffic
 from deployer.commands.release import Wanted, build_release
+from deployer.commands.rollback import rollback
 from deployer.commands.rollout import rollout
 from deployer.model import ServiceName
 from deployer.releases import Version
 
-PER_SECOND = 40.0  # a service: together what two cores answer beside eight instances
+PER_SECOND = 50.0  # a service: together what two cores answer beside eight instances
 
 
 def next_releases(context: Context) -> tuple[Wanted, ...]:
@@ -32,6 +33,18 @@ def seconds_of(context: Context, wanted: Sequence[Wanted]) -> float:
         assert state is not None
         assert state.phase == "promoted", state.cause
     return time.monotonic() - began
+
+
+@contextmanager
+def restored(context: Context) -> Iterator[None]:
+    """Bring every service back to the version that it was at."""
+    before = {service: context.live(service) for service in context.workspace.services}
+    try:
+        yield
+    finally:
+        for service, release in before.items():
+            if release is not None and context.live(service) != release:
+                rollback(context, service, to=Version.parse(release.version))
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from campaign.beside import everybody_asking, next_releases, seconds_of
-from campaign.policy import SHORT, policy
+from campaign.beside import everybody_asking, next_releases, restored, seconds_of
+from campaign.policy import policy
 
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer
@@ -20,13 +20,18 @@ RATIO = 1.3
 def test_four_rollouts_at_once_take_hardly_longer_than_the_slowest_alone(
     stack: Context, customer: Customer, record: Callable[..., None]
 ):
-    """Everything is built before; each step is held for ten seconds.
+    """Everything is built before; each of 10, 25, 50 and 100 % is held for ten seconds or more.
 
     No standby is left behind: the later rollouts would have to empty the slot first.
     """
-    holds = {**SHORT, "hold_seconds": HOLD_SECONDS, "standby_seconds": 0}
+    holds = {
+        "hold_seconds": HOLD_SECONDS,
+        "monitor_seconds": HOLD_SECONDS,
+        "standby_seconds": 0,
+    }
     with (
         policy(stack, **holds) as context,
+        restored(context),
         everybody_asking(context, customer),
     ):
         alone = {each.service: seconds_of(context, [each]) for each in next_releases(context)}
