@@ -34,7 +34,7 @@ from deployer.engine import (
 )
 from deployer.environment import RolloutPolicy
 from deployer.errors import InputError
-from deployer.ledger import Header, Lease, Request
+from deployer.ledger import Header, Lease, LeaseHeldError, Request
 from deployer.ledger.file import this_holder
 from deployer.model import Release, ServiceName, Slot
 
@@ -111,6 +111,15 @@ def leased(context: Context, service: ServiceName) -> Iterator[Lease]:
         yield lease
     finally:
         context.ledger.release(lease)
+
+
+def is_free(context: Context, service: ServiceName) -> bool:
+    """Whether no living process moves the service's traffic."""
+    try:
+        with leased(context, service):
+            return True
+    except LeaseHeldError:
+        return False
 
 
 def carry_out(

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deployer.commands.context import Context
-from deployer.commands.orders import carry_out, order_rollout, take_over, unfinished
+from deployer.commands.orders import (
+    carry_out,
+    is_free,
+    leased,
+    order_rollout,
+    take_over,
+    unfinished,
+)
 from deployer.commands.policy import NO_OPTIONS, Options, plan_of, policy_of
 from deployer.commands.release import Wanted, build_release, require_consistent, version_of
 from deployer.commands.rollback import take_back
@@ -16,8 +23,7 @@ from deployer.engine import Kind, Order, Rollout
 from deployer.errors import ConflictError, InputError
 from deployer.freeze import frozen_by, in_words
 from deployer.ledger import Header, LeaseHeldError
-from deployer.ledger.file import this_holder
-from deployer.model import Release
+from deployer.model import Release, ServiceName
 from deployer.releases import Version
 
 
@@ -125,25 +131,20 @@ def _make_way(context: Context, wanted: Wanted, *, listen: Listener) -> Rollout 
 
 def _is_wanted(context: Context, wanted: Wanted, left: Header) -> bool:
     """Whether a rollout is of the version that is wanted, and nobody carries it on."""
-    try:
-        lease = context.ledger.acquire(left.service, this_holder(), now=context.clock.now())
-    except LeaseHeldError:
+    if not is_free(context, left.service):
         return False
-    context.ledger.release(lease)
     return decode_order(left.order).candidate.version == str(version_of(context, wanted))
 
 
-def _require_free(context: Context, service: str, *, supersede: bool) -> None:
+def _require_free(context: Context, service: ServiceName, *, supersede: bool) -> None:
     """Refuse before building when a living process moves the service's traffic."""
-    name = context.workspace.service(service)
     try:
-        lease = context.ledger.acquire(name, this_holder(), now=context.clock.now())
+        with leased(context, service):
+            pass  # nobody has it
     except LeaseHeldError as error:
         if not supersede:
             error.hint += f"; or take it back first: deployer rollout {service} --supersede"
             raise
-    else:
-        context.ledger.release(lease)
 
 
 def _require_thawed(context: Context, despite_freeze: str) -> bool:

@@ -10,7 +10,7 @@ import threading
 import time
 
 from deployer.commands.context import Context
-from deployer.commands.orders import interrupted, leased, take_over, unfinished
+from deployer.commands.orders import interrupted, is_free, leased, take_over, unfinished
 from deployer.commands.rollback import wish
 from deployer.driver import Listener, read_rollout, unheard
 from deployer.engine import Rollout
@@ -79,7 +79,7 @@ def watch(context: Context, *, once: bool = False, listen: Listener = unheard) -
     while True:
         for service in context.installed:
             header = unfinished(context, service)
-            if header is not None and header.id not in taken and _is_free(context, header):
+            if header is not None and header.id not in taken and is_free(context, service):
                 context.say(f"going on with rollout {header.id} of {service}: its process died")
                 taken[header.id] = _carry_on(context, header, told, listen)
         retire_standbys(context)
@@ -148,14 +148,6 @@ def _carry_on(
     thread = threading.Thread(target=work, name=f"watch-{header.service}", daemon=True)
     thread.start()
     return thread
-
-
-def _is_free(context: Context, header: Header) -> bool:
-    try:
-        with leased(context, header.service):
-            return True
-    except LeaseHeldError:
-        return False
 
 
 def _interrupted(context: Context, service: ServiceName) -> Header:
