@@ -45,7 +45,10 @@ def source_of(target: LocalTarget, service: ServiceName, *, candidate: Slot) -> 
         )
 
     return Scrape(
-        service, candidate, router_url=target.router.metrics_url, instances_of=instances_of
+        service,
+        candidate,
+        router_urls=lambda: [target.router.metrics_url],
+        instances_of=instances_of,
     )
 
 
