@@ -95,7 +95,7 @@ def scrape(
     return Scrape(
         ServiceName("product"),
         Slot.GREEN,
-        router_url=f"{server.url}/metrics",
+        router_urls=lambda: [f"{server.url}/metrics"],
         instances_of=lambda slot: instances[slot],
         now=lambda: 1_000.0,
     )
@@ -147,7 +147,7 @@ def test_a_router_that_is_gone_is_unreachable(server: Pages) -> None:
     source = Scrape(
         ServiceName("product"),
         Slot.GREEN,
-        router_url=f"http://127.0.0.1:{free_port()}/metrics",
+        router_urls=lambda: [f"http://127.0.0.1:{free_port()}/metrics"],
         instances_of=lambda _: [],
     )
     reading = source.read()
