@@ -41,6 +41,9 @@ class InstanceSettings(BaseSettings):
     memory_limit_mb: float = Field(default=256, gt=0)
     cpu_limit: float = Field(default=1.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # For development; with a folder, the code runs from a copy there.
+    reload: bool = False
+    reload_folder: Path | None = None
     faults_allowed: bool = False
     fault_error_share: float = Field(default=0, ge=0, le=1)
     fault_latency_seconds: float = Field(default=0, ge=0)
