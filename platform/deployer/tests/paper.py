@@ -131,7 +131,7 @@ class Paper(Shop):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.context.__dict__["target"] = PaperTarget(self.context)
+        self.context.__dict__["local"] = PaperTarget(self.context)
         up(self.context)
 
     @property

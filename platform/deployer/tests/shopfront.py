@@ -158,7 +158,7 @@ class Shop:
                 time.sleep(seconds)
 
         context = replace(self.context, clock=Ahead())
-        context.__dict__["target"] = self.context.target
+        context.__dict__["local"] = self.context.target
         return context
 
 

@@ -102,6 +102,30 @@ class Ports(_Section):
     admin: Port = 8082
 
 
+class KubernetesPolicy(_Section):
+    """Where an environment is in a cluster, and how to reach it from here.
+
+    `{service}` and `{environment}` stand for those words in the namespaces. `public_url` and
+    `probe_url` are the Gateways `public` and `internal` as this machine reaches them, `internal_url`
+    the latter as pods do. `router` is namespace/Service:port of the router's metrics page.
+    """
+
+    context: str = ""
+    namespace: str = Field(default="{service}-{environment}", pattern=r"\{service\}")
+    platform_namespace: str = "platform-{environment}"
+    registry: str = ""
+    public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://")
+    probe_url: str = Field(default="http://127.0.0.1:8081", pattern=r"^https?://")
+    internal_url: str = Field(default="", pattern=r"^(https?://|$)")
+    gateway_class: str = "traefik"
+    metrics: Literal["scrape", "prometheus"] = "scrape"
+    router: str = Field(
+        default="platform-{environment}/traefik:metrics", pattern=r"^[^/]+/[^:]+:[\w-]+$"
+    )
+    prometheus_url: str = Field(default="", pattern=r"^(https?://|$)")
+    database: Literal["chart", "given"] = "given"
+
+
 class Environment(_Section):
     """All of one environment. `name` is the file's.
 
@@ -117,6 +141,7 @@ class Environment(_Section):
     limits: LimitsPolicy = LimitsPolicy()
     instance: InstancePolicy = InstancePolicy()
     ports: Ports = Ports()
+    kubernetes: KubernetesPolicy = KubernetesPolicy()
 
 
 def layered(*layers: Mapping[str, object]) -> RolloutPolicy:

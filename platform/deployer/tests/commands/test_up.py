@@ -44,7 +44,7 @@ def die_when(monkeypatch: pytest.MonkeyPatch, phase: Phase) -> None:
 def on_paper(checkout: Path, said: list[str] | None = None) -> Context:
     """An environment on paper where nothing is installed yet."""
     context = open_context(checkout, "local", say=(said if said is not None else []).append)
-    context.__dict__["target"] = PaperTarget(context)
+    context.__dict__["local"] = PaperTarget(context)
     return context
 
 

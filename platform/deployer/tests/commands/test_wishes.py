@@ -45,7 +45,7 @@ def frozen(paper: Paper) -> None:
     environment = paper.context.environment.model_copy(update={"freeze": (window,)})
     target = paper.context.target
     paper.context = replace(paper.context, environment=environment)
-    paper.context.__dict__["target"] = target
+    paper.context.__dict__["local"] = target
 
 
 def test_a_paused_rollout_waits_until_it_is_resumed(paper: Paper, pool: ThreadPoolExecutor):

@@ -103,7 +103,7 @@ class Target:
         self.weights.pop(slot, None)
         self.instances.pop(slot, None)
 
-    def situation(self, service: ServiceName) -> object:
+    def situation(self, service: ServiceName, *, ask: bool = True) -> object:
         raise AssertionError("the driver decides nothing, so it looks at nothing")
 
     def _begin(self, call: str, fence: Fence | None = None) -> None:

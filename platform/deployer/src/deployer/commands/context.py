@@ -14,6 +14,7 @@ from deployer.errors import InputError
 from deployer.ledger import Ledger
 from deployer.ledger.file import FileLedger
 from deployer.model import Release, ServiceName
+from deployer.targets import Builds, Place
 from deployer.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,8 +43,18 @@ class Context:
         return FileLedger(self.state / "ledger.sqlite")
 
     @cached_property
-    def target(self) -> LocalTarget:
-        """Where the releases run; raise InputError `target-missing` for a target not built in."""
+    def target(self) -> Place:
+        """Where the releases run."""
+        return self.local
+
+    @property
+    def builds(self) -> Builds:
+        """What makes the releases."""
+        return self.local.builds
+
+    @cached_property
+    def local(self) -> LocalTarget:
+        """This machine as the target; raise InputError `not-local` where releases run elsewhere."""
         if self.environment.target != "local":
             raise InputError(
                 "target-missing",
@@ -62,14 +73,13 @@ class Context:
 
     def live(self, service: ServiceName) -> Release | None:
         """The release that serves, or None before the first deployment."""
-        record = self.target.records.read(service)
-        held = record.slot(record.live) if record.live else None
+        held = self.target.situation(service, ask=False).serving
         return held.release if held else None
 
     @property
     def installed(self) -> tuple[ServiceName, ...]:
         """The services that have ever been brought up here."""
-        return self.target.records.services()
+        return self.target.installed()
 
 
 def open_context(

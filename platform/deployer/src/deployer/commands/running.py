@@ -98,20 +98,20 @@ def retire_standbys(context: Context) -> tuple[ServiceName, ...]:
     """
     retired = []
     for service in context.installed:
-        record = context.target.records.read(service)
-        if record.live is None or record.standby_until is None:
+        found = context.target.situation(service, ask=False)
+        if found.live is None or found.standby_until is None:
             continue
-        if record.standby_until > context.clock.now():
+        if found.standby_until > context.clock.now():
             continue
-        idle = record.live.other
-        held = record.slot(idle)
+        idle = found.live.other
+        held = found.of(idle)
         try:
             with leased(context, service) as lease:
                 if held is not None:
                     context.target.scale(
                         idle, held.release, 0, fence=lease.fence, interrupted=lambda: False
                     )
-                context.target.promote(service, record.live, standby_until=None, fence=lease.fence)
+                context.target.promote(service, found.live, standby_until=None, fence=lease.fence)
         except LeaseHeldError:
             continue  # a rollout is using that slot: it decides
         retired.append(service)
