@@ -58,17 +58,13 @@ SERVICE_RIGHTS = (
     Right("", "events", ("get", "list", "create")),
     Right("", "resourcequotas", READ),
     Right("apps", "deployments", OWN),
-    Right("apps", "deployments/scale", ("get", "update", "patch")),
+    Right("apps", "deployments/scale", ("get", "patch")),
     Right("apps", "replicasets", READ),
     Right("autoscaling", "horizontalpodautoscalers", OWN),
     Right("batch", "jobs", OWN),  # migrations
-    Right("coordination.k8s.io", "leases", ("get", "list", "create", "update", "patch")),
+    Right("coordination.k8s.io", "leases", ("get", "list", "create", "update")),
     Right("discovery.k8s.io", "endpointslices", READ),
-    Right(
-        "gateway.networking.k8s.io",
-        "httproutes",
-        ("get", "list", "create", "update", "patch", "delete"),
-    ),
+    Right("gateway.networking.k8s.io", "httproutes", OWN),
     Right("networking.k8s.io", "networkpolicies", OWN),
     Right("policy", "poddisruptionbudgets", OWN),
 )
@@ -78,8 +74,12 @@ GATEWAY_RIGHTS = (Right("gateway.networking.k8s.io", "gateways", READ),)
 
 
 def router_rights(page: str) -> tuple[Right, ...]:
-    """Return what reads the router's metrics, `page` being Service:port."""
-    return (Right("", "services/proxy", ("get",), name=page),)
+    """Return what reads the metrics of each of the router's pods; `page` is its Service:port."""
+    return (
+        Right("discovery.k8s.io", "endpointslices", READ),
+        Right("", "pods/proxy", ("get",)),
+        Right("", "services/proxy", ("get",), name=page),  # for a router that is no pod
+    )
 
 
 def missing(cluster: Cluster, namespace: str, rights: Iterable[Right]) -> tuple[Missing, ...]:

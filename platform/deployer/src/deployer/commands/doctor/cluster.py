@@ -14,6 +14,7 @@ from deployer.commands.doctor.finding import Finding, looked, unwell
 from deployer.environment import Environment
 from deployer.errors import DeployerError, OperationError
 from deployer.model import ServiceName
+from deployer.targets.kubernetes.names import Names
 
 if TYPE_CHECKING:
     from deployer.cluster import Object
@@ -110,7 +111,7 @@ def _gateway_api(cluster: Cluster) -> Iterator[Finding]:
 
 def _gateway(cluster: Cluster, environment: Environment, name: str) -> Iterator[Finding]:
     subject = f"Gateway {name}"
-    namespace = platform_namespace(environment)
+    namespace = Names.of(environment).platform
     gateway = cluster.get(f"{GATEWAY_API}/namespaces/{namespace}/gateways/{name}")
     if gateway is None:
         text = f"is not in {namespace}"
@@ -160,7 +161,8 @@ def _metrics(cluster: Cluster, environment: Environment) -> Iterator[Finding]:
             hint="set `prometheus_url` under [kubernetes] to where it is reached from here",
         )
         return
-    namespace, page = router_page(environment)
+    namespace, router, port = Names.of(environment).router
+    page = f"{router}:{port}"
     text = cluster.text(f"/api/v1/namespaces/{namespace}/services/{page}/proxy/metrics")
     yield Finding(
         "metrics",
@@ -171,15 +173,16 @@ def _metrics(cluster: Cluster, environment: Environment) -> Iterator[Finding]:
 
 
 def _platform_rights(cluster: Cluster, environment: Environment) -> Iterator[Finding]:
-    namespace = platform_namespace(environment)
+    namespace = Names.of(environment).platform
     yield _rights(cluster, environment, namespace, rights.GATEWAY_RIGHTS)
     if environment.kubernetes.metrics == "scrape":
-        namespace, page = router_page(environment)
-        yield _rights(cluster, environment, namespace, rights.router_rights(page))
+        namespace, router, port = Names.of(environment).router
+        table = rights.router_rights(f"{router}:{port}")
+        yield _rights(cluster, environment, namespace, table)
 
 
 def _service(cluster: Cluster, environment: Environment, service: ServiceName) -> Iterator[Finding]:
-    namespace = service_namespace(environment, service)
+    namespace = Names.of(environment).namespace(service)
     allowed = _rights(cluster, environment, namespace, rights.SERVICE_RIGHTS)
     yield allowed
     if not allowed.ok:
@@ -230,21 +233,3 @@ def _answer(url: str) -> tuple[int, str]:
             return pool.request("GET", url, timeout=ANSWER_SECONDS, retries=False).status, ""
         except urllib3.exceptions.HTTPError as error:
             return 0, str(error)
-
-
-def service_namespace(environment: Environment, service: ServiceName) -> str:
-    """The namespace of a service."""
-    pattern = environment.kubernetes.namespace
-    return pattern.format(service=service, environment=environment.name)
-
-
-def platform_namespace(environment: Environment) -> str:
-    """The namespace of the Gateways."""
-    return environment.kubernetes.platform_namespace.format(environment=environment.name)
-
-
-def router_page(environment: Environment) -> tuple[str, str]:
-    """The namespace and the Service:port of the router's metrics."""
-    found = environment.kubernetes.router.format(environment=environment.name)
-    namespace, _, page = found.partition("/")
-    return namespace, page
