@@ -12,6 +12,7 @@ Tools and base images are made once and kept in a cache folder outside the check
 
 from .cluster import Cluster as Cluster
 from .cluster import down as down
+from .cluster import leftovers as leftovers
 from .cluster import status as status
 from .cluster import up as up
-from .failures import Impossible as Impossible
+from .failures import MachineUnfitError as MachineUnfitError

@@ -25,9 +25,9 @@ def main() -> int:
             with timed("going down"):
                 cluster.down(folders)
         if what != "down":
-            print(json.dumps(cluster.status(folders), indent=2))
+            sys.stdout.write(json.dumps(cluster.status(folders), indent=2) + "\n")
     except TestbedError as failure:
-        print(f"testbed: {failure}", file=sys.stderr)
+        sys.stderr.write(f"testbed: {failure}\n")
         return 1
     return 0
 

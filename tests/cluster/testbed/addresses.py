@@ -10,11 +10,13 @@ import os
 import socket
 from dataclasses import dataclass, fields
 
-from .failures import Impossible
+from .failures import PartFailedError
 
 LOOPBACK = "127.0.0.1"
 BRIDGE = "deployer-pods"
-NODE = "10.244.0.1"  # the bridge's address: the node's, and the one by which pods reach this machine
+NODE = (
+    "10.244.0.1"  # the bridge's address: the node's, and the one by which pods reach this machine
+)
 PODS = "10.244.0.0/24"
 SERVICES = "10.96.0.0/16"
 API_SERVICE = "10.96.0.1"  # the first of the range is the API server's
@@ -53,12 +55,12 @@ class Ports:
     def at(self) -> dict[str, tuple[str, ...]]:
         """The addresses on which a port is listened on; loopback when it is not named here."""
         on_bridge = ("api", "kubelet", "dns", "metrics", "internal", "metrics_server")
-        places = {field.name: (LOOPBACK,) for field in fields(self)}
-        places |= {name: (NODE,) for name in on_bridge}
+        places = dict.fromkeys((field.name for field in fields(self)), (LOOPBACK,))
+        places |= dict.fromkeys(on_bridge, (NODE,))
         return places | {"internal": (NODE, LOOPBACK)}
 
     def require_free(self) -> None:
-        """Raise Impossible with every port that somebody else listens on."""
+        """Raise PartFailedError with every port that somebody else listens on."""
         taken = [
             f"port {getattr(self, name)} ({name}) at {host} is taken;"
             f" stop what holds it, or set {_variable(name)}"
@@ -67,7 +69,7 @@ class Ports:
             if _taken(host, getattr(self, name))
         ]
         if taken:
-            raise Impossible("\n".join(taken))
+            raise PartFailedError("\n".join(taken))
 
 
 def _variable(name: str) -> str:

@@ -65,11 +65,10 @@ class Authority:
 
     def kubeconfig(self, path: Path, *, server: str, client: Pair, name: str) -> Path:
         """Write how to reach the API server as a client: complete in itself, for its owner only."""
-        encoded = lambda file: base64.b64encode(file.read_bytes()).decode()  # noqa: E731
-        cluster = {"server": server, "certificate-authority-data": encoded(self.pair.certificate)}
+        cluster = {"server": server, "certificate-authority-data": _encoded(self.pair.certificate)}
         user = {
-            "client-certificate-data": encoded(client.certificate),
-            "client-key-data": encoded(client.key),
+            "client-certificate-data": _encoded(client.certificate),
+            "client-key-data": _encoded(client.key),
         }
         document = {
             "apiVersion": "v1",
@@ -120,6 +119,10 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def _encoded(file: Path) -> str:
+    return base64.b64encode(file.read_bytes()).decode()
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .failures import PartFailed
+from .failures import PartFailedError
 
 PERIOD_SECONDS = 0.1
 
@@ -20,7 +20,7 @@ def run(
     folder: Path | None = None,
     seconds: float = 600,
 ) -> str:
-    """Run a command and return what it printed; raise PartFailed with its output when it fails."""
+    """Run a command and return what it printed; raise PartFailedError with its output when it fails."""
     words = [str(argument) for argument in arguments]
     try:
         done = subprocess.run(
@@ -35,21 +35,21 @@ def run(
             check=False,
         )
     except FileNotFoundError as missing:
-        raise PartFailed(f"{words[0]} is not installed") from missing
+        raise PartFailedError(f"{words[0]} is not installed") from missing
     except subprocess.TimeoutExpired as slow:
-        raise PartFailed(f"{' '.join(words)} did not end within {seconds:g} s") from slow
+        raise PartFailedError(f"{' '.join(words)} did not end within {seconds:g} s") from slow
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip()
-        raise PartFailed(f"{' '.join(words)} ended with {done.returncode}:\n{said[-4000:]}")
+        raise PartFailedError(f"{' '.join(words)} ended with {done.returncode}:\n{said[-4000:]}")
     return done.stdout
 
 
 def wait_for(
     claim: Callable[[], object], what: str, *, seconds: float, while_: Callable[[], object] = bool
 ) -> None:
-    """Return when a claim holds; raise PartFailed when it does not in so many seconds.
+    """Return when a claim holds; raise PartFailedError when it does not in so many seconds.
 
-    A claim that raises PartFailed does not hold yet. `while_` may end the wait by raising.
+    A claim that raises PartFailedError does not hold yet. `while_` may end the wait by raising.
     """
     deadline = time.monotonic() + seconds
     last = ""
@@ -57,9 +57,9 @@ def wait_for(
         try:
             if claim():
                 return
-        except PartFailed as failure:
+        except PartFailedError as failure:
             last = f": {failure}"
         while_()
         if time.monotonic() > deadline:
-            raise PartFailed(f"{what}: not within {seconds:g} s{last}")
+            raise PartFailedError(f"{what}: not within {seconds:g} s{last}")
         time.sleep(PERIOD_SECONDS)

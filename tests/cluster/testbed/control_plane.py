@@ -7,7 +7,7 @@ from pathlib import Path
 from .addresses import API_SERVICE, LOOPBACK, NODE, PODS, SERVICES, Ports
 from .certificates import Authority, Pair
 from .commands import run, wait_for
-from .failures import PartFailed
+from .failures import PartFailedError
 from .folders import Folders
 from .packages import program
 from .parts import Parts
@@ -110,7 +110,10 @@ class ControlPlane:
     def _controllers(self) -> None:
         keys = self._folders.within("certificates")
         ca = self._authority.pair
-        parts = {"kube-controller-manager": self._ports.controllers, "kube-scheduler": self._ports.scheduler}
+        parts = {
+            "kube-controller-manager": self._ports.controllers,
+            "kube-scheduler": self._ports.scheduler,
+        }
         more = {
             "kube-controller-manager": (
                 f"--service-account-private-key-file={keys / 'service-accounts.key'}",
@@ -152,5 +155,5 @@ def kubectl(folders: Folders, *arguments: str | Path, stdin: str | None = None) 
     environment = {"KUBECONFIG": str(folders.kubeconfig)}
     try:
         return run(name, *arguments, environment=environment, stdin=stdin, seconds=120)
-    except PartFailed as failure:
-        raise PartFailed(f"kubectl: {failure}") from failure
+    except PartFailedError as failure:
+        raise PartFailedError(f"kubectl: {failure}") from failure

@@ -8,6 +8,7 @@ from pathlib import Path
 from .addresses import DOCKER_BRIDGE
 from .commands import run, wait_for
 from .folders import Folders
+from .node import cgroup
 from .packages import program
 from .parts import Parts
 
@@ -41,7 +42,7 @@ class Engine:
             # The cluster's own nftables table does both; dockerd's chains would stay behind.
             "--iptables=false",
             "--ip-masq=false",
-            "--cgroup-parent=/deployer-testbed/docker",
+            f"--cgroup-parent=/{cgroup(self._folders.state)}/docker",
             "--storage-driver=overlay2",
         )
         wait_for(

@@ -19,9 +19,7 @@ READY_SECONDS = 60
 class Extensions:
     """CoreDNS and metrics-server on this machine, and the objects by which the cluster finds them."""
 
-    def __init__(
-        self, folders: Folders, parts: Parts, ports: Ports, control: ControlPlane
-    ) -> None:
+    def __init__(self, folders: Folders, parts: Parts, ports: Ports, control: ControlPlane) -> None:
         self._folders = folders
         self._parts = parts
         self._ports = ports

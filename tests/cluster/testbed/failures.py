@@ -1,8 +1,8 @@
 """What stops a test cluster from coming up.
 
 TestbedError
-├── Impossible   this machine cannot do it: the tests skip with the reason (CI allows no such skip)
-└── PartFailed   a part did what it should not: its log's end is in the message
+├── MachineUnfitError  this machine cannot do it: the tests skip with the reason (CI allows no such skip)
+└── PartFailedError    a part did what it should not: its log's end is in the message
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ class TestbedError(Exception):
     __test__ = False  # pytest takes classes by their name
 
 
-class Impossible(TestbedError):
+class MachineUnfitError(TestbedError):
     """This machine has not what a test cluster needs."""
 
 
-class PartFailed(TestbedError):
+class PartFailedError(TestbedError):
     """A part of the cluster did not come up, or a command failed."""

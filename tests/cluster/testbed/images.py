@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .commands import run
@@ -103,7 +104,7 @@ def make(folders: Folders) -> Path:
             archive = _archive(folder, recipe)
             if not archive.exists():
                 with timed(f"making {recipe.name}"):
-                    _replace(archive, lambda path, recipe=recipe: _make(path, recipe, folders))
+                    _replace(archive, partial(_make, recipe, folders))
     return folder
 
 
@@ -146,7 +147,8 @@ def _of_this_machine() -> tuple[tuple[str, str], ...]:
     settings = {
         name.removeprefix("PIP_").lower().replace("_", "-"): value
         for name, value in os.environ.items()
-        if name in {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"}
+        if name
+        in {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"}
     }
     text = "".join(f"{key} = {value}\\n" for key, value in sorted(settings.items()))
     lines.append(f'printf "[global]\\ncert = {BUNDLE}\\n{text}" > "$1/etc/pip.conf"')
@@ -175,7 +177,7 @@ def _keep(path: Path, registry: Path) -> None:
         archive.add(registry / "storage", "storage")
 
 
-def _make(path: Path, recipe: Recipe, folders: Folders) -> None:
+def _make(recipe: Recipe, folders: Folders, path: Path) -> None:
     if recipe.name == HELM:
         _single(path, folders.bin / "helm", "usr/bin/helm")
     elif recipe.name == PAUSE:
@@ -202,7 +204,9 @@ def _debian(path: Path, recipe: Recipe) -> None:
         *("nice", program("mmdebstrap"), "--quiet", "--mode=root", "--variant=minbase"),
         f"--include={','.join(recipe.packages)}",
         *hooks,
-        *(SUITE, path, *sources),
+        SUITE,
+        path,
+        *sources,
         seconds=MAKE_SECONDS,
     )
 

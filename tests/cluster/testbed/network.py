@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .addresses import BRIDGE, DOCKER, DOCKER_BRIDGE, LOOPBACK, NODE, PODS, Ports
 from .commands import run
-from .failures import PartFailed
+from .failures import PartFailedError
 from .packages import program
 
 TABLE = "deployer_testbed"
@@ -38,7 +38,7 @@ def up(state: Path, ports: Ports) -> None:
 def down(state: Path) -> None:
     """Remove the bridges and tables, and put the kernel's settings back."""
     for family, table in (("ip", TABLE), *PROXY_TABLES):
-        with suppress(PartFailed):
+        with suppress(PartFailedError):
             run(program("nft"), "delete", "table", family, table)
     for bridge in (BRIDGE, DOCKER_BRIDGE):
         if Path("/sys/class/net", bridge).exists():
@@ -48,6 +48,14 @@ def down(state: Path) -> None:
         if before.exists():
             path.write_text(before.read_text())
             before.unlink()
+
+
+def leftovers() -> list[str]:
+    """Return which bridges and tables there are."""
+    tables = run(program("nft"), "list", "tables").splitlines()
+    ours = {f"table {family} {table}" for family, table in (("ip", TABLE), *PROXY_TABLES)}
+    bridges = [name for name in (BRIDGE, DOCKER_BRIDGE) if Path("/sys/class/net", name).exists()]
+    return [*(ours & set(tables)), *bridges]
 
 
 def _ip(*arguments: str) -> None:

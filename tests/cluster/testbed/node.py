@@ -6,10 +6,12 @@ names and the cgroup are the cluster's own, and `remove` deletes just those.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -18,13 +20,12 @@ from .addresses import BRIDGE, LOOPBACK, NODE, PODS, Ports
 from .certificates import Authority
 from .commands import run, wait_for
 from .control_plane import ControlPlane
-from .failures import PartFailed
+from .failures import PartFailedError
 from .folders import Folders
 from .packages import CNI, program
 from .parts import Parts
 
 NAME = "testbed"
-CGROUP = "deployer-testbed"
 CGROUPS = Path("/sys/fs/cgroup")
 READY_SECONDS = 90  # seen: 10
 NETWORK = "deployer-testbed"
@@ -33,9 +34,7 @@ NETWORK = "deployer-testbed"
 class Node:
     """Runs the pods."""
 
-    def __init__(
-        self, folders: Folders, parts: Parts, ports: Ports, authority: Authority
-    ) -> None:
+    def __init__(self, folders: Folders, parts: Parts, ports: Ports, authority: Authority) -> None:
         self._folders = folders
         self._parts = parts
         self._ports = ports
@@ -59,7 +58,7 @@ class Node:
 
     def up(self, control: ControlPlane) -> None:
         """Start kubelet and kube-proxy, and return when the node is ready."""
-        _make_cgroups()
+        _make_cgroups(cgroup(self._folders.state))
         keys = self._folders.within("certificates")
         self._kubelet(control, keys)
         client = self._authority.client("system:kube-proxy")
@@ -107,7 +106,7 @@ class Node:
                     "tlsPrivateKeyFile": str(served.key),
                     "containerRuntimeEndpoint": f"unix://{self._socket}",
                     "cgroupDriver": "cgroupfs",
-                    "cgroupRoot": f"/{CGROUP}",
+                    "cgroupRoot": f"/{cgroup(self._folders.state)}",
                     "failCgroupV1": False,
                     "failSwapOn": False,
                     "enforceNodeAllocatable": [],
@@ -140,14 +139,19 @@ class Node:
         )
 
 
+def cgroup(state: Path) -> str:
+    """Return the name of a cluster's cgroup: kubelet ends whatever it finds there and knows not."""
+    return f"deployer-testbed-{hashlib.sha256(str(state).encode()).hexdigest()[:8]}"
+
+
 def end_pods(folders: Folders) -> None:
     """End the pods: after kubelet, which would start them again, and before containerd."""
     socket = folders.state / "containerd.sock"
     if socket.exists():
         ctr = (program("ctr"), "--address", socket, "--namespace", "k8s.io", "task")
-        with suppress(PartFailed):
+        with suppress(PartFailedError):
             for task in run(*ctr, "ls", "-q", seconds=20).split():
-                with suppress(PartFailed):
+                with suppress(PartFailedError):
                     run(*ctr, "rm", "--force", task, seconds=20)
 
 
@@ -156,9 +160,16 @@ def remove(folders: Folders) -> None:
     state = folders.state
     _end_shims(state / "containerd.sock")
     for point in _mounts(state):
-        with suppress(PartFailed):
+        with suppress(PartFailedError):
             run(program("umount"), "--lazy", point)
-    _remove_cgroups()
+    _remove_cgroups(cgroup(state))
+
+
+def leftovers(state: Path) -> list[str]:
+    """Return which mounts, cgroups and holders of pods there are."""
+    groups = [hierarchy / cgroup(state) for hierarchy in _hierarchies()]
+    shims = [f"pod holder {pid}" for pid in _shims(state / "containerd.sock")]
+    return [*_mounts(state), *(str(group) for group in groups if group.exists()), *shims]
 
 
 _READY = '{.status.conditions[?(@.type=="Ready")].status}'
@@ -206,20 +217,29 @@ conf_dir = "{state}/cni"
 
 def _end_shims(socket: Path) -> None:
     """Kill the processes that hold a pod, and the pod's: they outlive containerd by design."""
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        with suppress(OSError):
+    for shim in _shims(socket):
+        for pid in (*_children(shim), shim):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _shims(socket: Path) -> list[int]:
+    """The processes of this containerd that hold a pod each, told by its socket."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
             words = (folder / "cmdline").read_bytes().split(b"\0")
             if words[0].endswith(b"containerd-shim-runc-v2") and str(socket).encode() in words:
-                for pid in _children(int(folder.name)):
-                    os.kill(pid, signal.SIGKILL)
-                os.kill(int(folder.name), signal.SIGKILL)
+                found.append(int(folder.name))
+    return found
 
 
 def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in text.split()]
+    with suppress(OSError):
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    return []
 
 
 def _mounts(state: Path) -> list[str]:
@@ -235,20 +255,20 @@ def _hierarchies() -> list[Path]:
     return [folder for folder in CGROUPS.iterdir() if folder.is_dir() and not folder.is_symlink()]
 
 
-def _make_cgroups() -> None:
+def _make_cgroups(name: str) -> None:
     for hierarchy in _hierarchies():
-        folder = hierarchy / CGROUP
+        folder = hierarchy / name
         folder.mkdir(exist_ok=True)
-        for name in ("cpuset.mems", "cpuset.cpus"):  # version 1: empty until they are given
-            if (folder / name).exists() and not (folder / name).read_text().strip():
-                (folder / name).write_text((hierarchy / name).read_text())
+        for file in ("cpuset.mems", "cpuset.cpus"):  # version 1: empty until they are given
+            if (folder / file).exists() and not (folder / file).read_text().strip():
+                (folder / file).write_text((hierarchy / file).read_text())
 
 
-def _remove_cgroups() -> None:
+def _remove_cgroups(name: str) -> None:
     for hierarchy in _hierarchies():
-        top = hierarchy / CGROUP
+        top = hierarchy / name
         if top.is_dir():
-            wait_for(lambda top=top: _removed(top), f"the removal of {top}", seconds=15)
+            wait_for(partial(_removed, top), f"the removal of {top}", seconds=15)
 
 
 def _removed(top: Path) -> bool:

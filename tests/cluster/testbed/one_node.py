@@ -15,7 +15,7 @@ from .certificates import Authority
 from .control_plane import CONTEXT, ControlPlane, kubectl
 from .engine import Engine
 from .extensions import Extensions
-from .failures import Impossible
+from .failures import MachineUnfitError
 from .folders import Folders
 from .node import Node
 from .parts import Parts
@@ -25,13 +25,17 @@ MEMORY = Path("/dev/shm")
 
 
 def require_machine() -> None:
-    """Raise Impossible with the reason where this cluster cannot be made."""
+    """Raise MachineUnfitError with the reason where this cluster cannot be made."""
     if platform.system() != "Linux":
-        raise Impossible(f"the one-node cluster needs Linux, and this is {platform.system()}")
+        raise MachineUnfitError(
+            f"the one-node cluster needs Linux, and this is {platform.system()}"
+        )
     if shutil.which("apt-get") is None:
-        raise Impossible("the one-node cluster is made of Debian packages, and there is no apt-get")
+        raise MachineUnfitError(
+            "the one-node cluster is made of Debian packages, and there is no apt-get"
+        )
     if os.geteuid() != 0:
-        raise Impossible("the one-node cluster needs root: it mounts, and makes bridges")
+        raise MachineUnfitError("the one-node cluster needs root: it mounts, and makes bridges")
 
 
 class OneNode:
@@ -95,6 +99,11 @@ class OneNode:
             if parts.get("kube-apiserver")
             else [],
         }
+
+    def leftovers(self) -> list[str]:
+        """Return what of the cluster is still on the machine: nothing, when it is down."""
+        left = [f"{part.name} runs" for part in self._parts.all() if part.alive]
+        return left + node.leftovers(self._folders.state) + network.leftovers()
 
     def _start(self) -> None:
         folders, parts, ports = self._folders, self._parts, self._ports

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .commands import run
-from .failures import PartFailed
+from .failures import PartFailedError
 from .report import timed
 
 # program: package. The programs are what is asked for; a machine may have them from elsewhere.
@@ -37,7 +37,7 @@ def program(name: str) -> str:
     """Return where a program is; daemons are not on every PATH."""
     found = shutil.which(name) or shutil.which(name, path=DAEMONS)
     if found is None:
-        raise PartFailed(f"{name} is not installed")
+        raise PartFailedError(f"{name} is not installed")
     return found
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .commands import wait_for
-from .failures import PartFailed
+from .failures import PartFailedError
 
 LOG_TAIL = 3000
 GRACE_SECONDS = 10.0
@@ -72,7 +72,7 @@ class Parts:
             )
         # The kernel has made it already: its time of start is there at once.
         part = Part(name, process.pid, started(process.pid) or 0)
-        order = len(list(self._pids.iterdir()))
+        order = 1 + max((int(path.name[:2]) for path in self._pids.iterdir()), default=0)
         record = {"pid": part.pid, "started": part.started}
         (self._pids / f"{order:02d}-{name}.json").write_text(json.dumps(record))
         return part
@@ -88,10 +88,10 @@ class Parts:
         return [self._read(path) for path in sorted(self._pids.iterdir())]
 
     def require(self, name: str) -> None:
-        """Raise PartFailed with the end of its log when a part does not run any more."""
+        """Raise PartFailedError with the end of its log when a part does not run any more."""
         for part in self.all():
             if part.name == name and not part.alive:
-                raise PartFailed(f"{name} ended:\n{self.tail(name)}")
+                raise PartFailedError(f"{name} ended:\n{self.tail(name)}")
 
     def tail(self, name: str) -> str:
         """Return the end of a part's log."""
@@ -119,5 +119,5 @@ def stop(part: Part, *, grace_seconds: float = GRACE_SECONDS) -> None:
             return
         with suppress(ProcessLookupError):
             os.kill(part.pid, word)
-        with suppress(PartFailed):
+        with suppress(PartFailedError):
             wait_for(lambda: not part.alive, f"the end of {part.name}", seconds=grace_seconds)

@@ -31,7 +31,9 @@ def up(folders: Folders, parts: Parts, ports: Ports) -> str:
     parts.start("registry", program("docker-registry"), "serve", configuration)
     name = f"localhost:{ports.registry}"
     wait_for(
-        lambda: run("curl", "-fsS", "-m", "2", f"http://{LOOPBACK}:{ports.registry}/v2/") is not None,
+        lambda: (
+            run("curl", "-fsS", "-m", "2", f"http://{LOOPBACK}:{ports.registry}/v2/") is not None
+        ),
         "the registry",
         seconds=20,
         while_=lambda: parts.require("registry"),

@@ -20,4 +20,5 @@ def timed(part: str, *, to: dict[str, float] | None = None) -> Iterator[None]:
         seconds = time.monotonic() - start
         if to is not None:
             to[part] = round(seconds, 1)
-        print(f"testbed: {part} {outcome} {seconds:.1f} s", file=sys.stderr, flush=True)
+        sys.stderr.write(f"testbed: {part} {outcome} {seconds:.1f} s\n")
+        sys.stderr.flush()

@@ -26,7 +26,12 @@ READY_SECONDS = 30
 def up(folders: Folders, parts: Parts, ports: Ports) -> None:
     """Start Traefik, and return when it listens."""
     static = folders.state / "traefik.yaml"
-    static.write_text(yaml.safe_dump(_static(ports), sort_keys=False))
+    addresses = {
+        "public": f"{LOOPBACK}:{ports.public}",
+        "internal": f"{NODE}:{ports.internal}",
+        "metrics": f"{NODE}:{ports.metrics}",
+    }
+    static.write_text(configuration(addresses))
     parts.start(
         "traefik",
         Path(sysconfig.get_path("scripts")) / "traefik",  # the wheel puts it beside the interpreter
@@ -48,22 +53,21 @@ def listening(host: str, port: int) -> bool:
     return False
 
 
-def _static(ports: Ports) -> dict[str, object]:
+def configuration(addresses: dict[str, str]) -> str:
+    """Return Traefik's static configuration with an address for each entry point."""
     idle = {"transport": {"respondingTimeouts": {"idleTimeout": "180s"}}}
-    return {
+    settings = {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "log": {"level": "INFO", "noColor": True},
         # A Gateway's listener finds its entry point by the port, so a port is one entry point.
-        "entryPoints": {
-            "public": {"address": f"{LOOPBACK}:{ports.public}", **idle},
-            "internal": {"address": f"{NODE}:{ports.internal}", **idle},
-            "metrics": {"address": f"{NODE}:{ports.metrics}"},
-        },
+        "entryPoints": {name: {"address": address, **idle} for name, address in addresses.items()},
         "providers": {
+            # Two waits one after the other; the first is 2 s between changes unless it is set.
+            "providersThrottleDuration": "10ms",
             "kubernetesGateway": {
                 "throttleDuration": "50ms",
                 "statusAddress": {"hostname": "localhost"},
-            }
+            },
         },
         "serversTransport": {
             "forwardingTimeouts": {
@@ -82,3 +86,4 @@ def _static(ports: Ports) -> dict[str, object]:
             }
         },
     }
+    return yaml.safe_dump(settings, sort_keys=False)

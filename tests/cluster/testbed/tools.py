@@ -13,11 +13,17 @@ import shutil
 from pathlib import Path
 
 from .commands import run
-from .failures import Impossible
+from .failures import MachineUnfitError
 from .folders import TOOLS, locked
 from .report import timed
 
-KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+KUBERNETES = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+)
 PROGRAMS = {
     "kubernetes": KUBERNETES,
     "coredns": ("coredns",),
@@ -27,15 +33,15 @@ PROGRAMS = {
 BUILD_SECONDS = 1800  # Kubernetes takes 4-10 minutes on two cores with nothing cached
 
 
-def build(folder: Path) -> None:
-    """Build into a folder what is not there at its pinned version."""
-    wanted = dict(PROGRAMS)
+def build(folder: Path, *, wanted: dict[str, tuple[str, ...]] = PROGRAMS) -> None:
+    """Build into a folder what is not there at its pinned version; kubectl only where there is none."""
+    wanted = dict(wanted)
     if shutil.which("kubectl") is None:
-        wanted["kubernetes"] = (*KUBERNETES, "kubectl")
+        wanted["kubernetes"] = (*wanted.get("kubernetes", ()), "kubectl")
     folder.mkdir(parents=True, exist_ok=True)
     for module, programs in wanted.items():
         with locked(folder / f".{module}.lock"):
-            stale = [name for name in programs if not _built(folder, module, name)]
+            stale = [name for name in programs if not is_built(folder, module, name)]
             if stale:
                 with timed(f"building {', '.join(stale)}"):
                     _build(folder, module, stale)
@@ -43,8 +49,13 @@ def build(folder: Path) -> None:
 
 def gateway_definitions() -> Path:
     """Return the folder of the Gateway API's definitions, in Go's module cache."""
-    said = run(_go(), "mod", "download", "-json", "sigs.k8s.io/gateway-api", folder=_module("gateway-api"))
-    return Path(json.loads(said)["Dir"]) / "config" / "crd" / "standard"
+    return source("gateway-api", "sigs.k8s.io/gateway-api") / "config" / "crd" / "standard"
+
+
+def source(module: str, path: str) -> Path:
+    """Return the folder of a Go module's files, at the version that is pinned."""
+    said = run(_go(), "mod", "download", "-json", path, folder=_module(module))
+    return Path(json.loads(said)["Dir"])
 
 
 def pin(module: str) -> str:
@@ -54,13 +65,21 @@ def pin(module: str) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def _built(folder: Path, module: str, program: str) -> bool:
+def is_built(folder: Path, module: str, program: str) -> bool:
+    """Whether a program is there, from what its module pins now."""
     stamp = folder / f".{program}.pin"
     return (folder / program).exists() and stamp.exists() and stamp.read_text() == pin(module)
 
 
+def package(module: str, program: str) -> str:
+    """Return the Go package of a program, as its module's go.mod names it."""
+    text = (_module(module) / "go.mod").read_text()
+    (package,) = re.findall(rf"^(?:tool )?\s*(\S+/{re.escape(program)})$", text, re.MULTILINE)
+    return str(package)
+
+
 def _build(folder: Path, module: str, programs: list[str]) -> None:
-    packages = [_package(module, program) for program in programs]
+    packages = [package(module, program) for program in programs]
     # Static, so that a program runs in an image with nothing else in it. Nice: others work too.
     run(
         *("nice", _go(), "build", "-trimpath", f"-ldflags={_flags(module)}"),
@@ -76,7 +95,9 @@ def _build(folder: Path, module: str, programs: list[str]) -> None:
 def _flags(module: str) -> str:
     """The linker's flags. Kubernetes is told its version, which Helm asks the API server for."""
     flags = "-s -w"
-    version = re.search(r"k8s\.io/kubernetes v(\d+)\.(\d+)\.(\S+)", (_module(module) / "go.mod").read_text())
+    version = re.search(
+        r"k8s\.io/kubernetes v(\d+)\.(\d+)\.(\S+)", (_module(module) / "go.mod").read_text()
+    )
     if version is None:
         return flags
     values = {
@@ -90,12 +111,6 @@ def _flags(module: str) -> str:
     return " ".join((flags, *told))
 
 
-def _package(module: str, program: str) -> str:
-    text = (_module(module) / "go.mod").read_text()
-    (package,) = re.findall(rf"^(?:tool )?\s*(\S+/{re.escape(program)})$", text, re.MULTILINE)
-    return str(package)
-
-
 def _module(name: str) -> Path:
     return TOOLS / name
 
@@ -103,5 +118,7 @@ def _module(name: str) -> Path:
 def _go() -> str:
     go = shutil.which("go")
     if go is None:
-        raise Impossible("the one-node cluster is built from Go modules, and there is no go on PATH")
+        raise MachineUnfitError(
+            "the one-node cluster is built from Go modules, and there is no go on PATH"
+        )
     return go
