@@ -9,6 +9,7 @@ object there (`ObjectExists`).
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -58,7 +59,7 @@ class Cluster:
         self._patience_seconds = patience_seconds
 
     @classmethod
-    def connect(cls, context: str = "") -> Cluster:
+    def connect(cls, context: str = "", *, patience_seconds: float = PATIENCE_SECONDS) -> Cluster:
         """Return a connection by a context of the kubeconfig, or in a pod by its own account.
 
         Raises InputError `cluster-unknown` when there is no such context. Asks the server nothing.
@@ -70,9 +71,12 @@ class Cluster:
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.retries = False
         try:
-            kubernetes.config.load_config(
-                context=context or None, client_configuration=configuration
-            )
+            if "KUBERNETES_SERVICE_HOST" in os.environ and not context:
+                kubernetes.config.load_incluster_config(client_configuration=configuration)
+            else:
+                kubernetes.config.load_kube_config(
+                    context=context or None, client_configuration=configuration
+                )
         except kubernetes.config.ConfigException as error:
             raise _unknown(context, error) from error
         client = kubernetes.client.ApiClient(configuration)
@@ -82,12 +86,17 @@ class Cluster:
             client.update_params_for_auth(headers, [], ["BearerToken"])
             return headers
 
-        return cls(configuration.host, client.rest_client.pool_manager, credentials=credentials)
+        return cls(
+            configuration.host,
+            client.rest_client.pool_manager,
+            credentials=credentials,
+            patience_seconds=patience_seconds,
+        )
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        """What proves who we are; empty where that is a certificate of the pool's."""
-        return self._credentials()
+    def pages(self) -> urllib3.PoolManager:
+        """A pool that says who we are with every request: for pages that are read by URL."""
+        return _authenticated(self.pool, self._credentials)
 
     def get(self, path: str) -> Object | None:
         """Return the object at a path, or None when there is none."""
@@ -191,6 +200,25 @@ class Cluster:
         except urllib3.exceptions.HTTPError as error:
             return 0, str(error).encode()
         return answer.status, answer.data
+
+
+def _authenticated(
+    pool: urllib3.PoolManager, credentials: Callable[[], Mapping[str, str]]
+) -> urllib3.PoolManager:
+    import urllib3  # noqa: PLC0415  # as above
+
+    class Authenticated(urllib3.PoolManager):
+        def request(  # type: ignore[override]
+            self,
+            method: str,
+            url: str,
+            *,
+            headers: Mapping[str, str] | None = None,
+            **others: Any,  # noqa: ANN401  # whatever urllib3 takes
+        ) -> urllib3.BaseHTTPResponse:
+            return pool.request(method, url, headers={**(headers or {}), **credentials()}, **others)
+
+    return Authenticated()
 
 
 def _read(data: bytes) -> Object:

@@ -168,7 +168,7 @@ def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
     return Driver(
         target=context.target,
         ledger=context.ledger,
-        observer=MetricsObserver(context.target),
+        observer=MetricsObserver(context.target, say=context.say),
         hooks=ServiceHooks(context),
         clock=context.clock,
         look_seconds=policy_of(context, service).look_seconds,
