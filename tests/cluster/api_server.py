@@ -6,6 +6,7 @@ it may be stopped in the middle of one. Its certificate, its keys and its token 
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -57,6 +58,20 @@ class Access:
         return cls(
             os.environ["API_URL"], Path(os.environ["API_CERTIFICATE"]), os.environ["API_TOKEN"]
         )
+
+    def kubeconfig(self, path: Path) -> Path:
+        """Write it down for kubectl, for the owner only."""
+        cluster = {"server": self.url, "certificate-authority": str(self.certificate)}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": "test", "user": {"token": self.token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        }
+        _write_secret(path, json.dumps(document))  # which is YAML
+        return path
 
     def connect(self) -> Cluster:
         """Return a connection of its own."""

@@ -6,7 +6,8 @@ A listener like the one that shows a rollout on the terminal. The sentences are 
 from __future__ import annotations
 
 from deployer.analysis import VerdictKind
-from deployer.driver import Listener
+from deployer.commands.context import Context
+from deployer.driver import Listener, unheard
 from deployer.engine import (
     AbortRequested,
     ContinueRequested,
@@ -22,7 +23,8 @@ from deployer.engine import (
     Rollout,
     begin_rollout,
 )
-from deployer.ledger.cluster import Notice, NoticeBoard
+from deployer.ledger.cluster import Notice, NoticeBoard, route
+from deployer.model import ServiceName
 
 FLUSH_SECONDS = 2.0  # a command that ends takes its threads with it: the last notice should be out
 _MOVED = {Phase.SHIFTING, Phase.RETURNING, Phase.EASING}
@@ -40,6 +42,16 @@ _WISHES: dict[type[Event], tuple[str, str]] = {
 }
 
 
+def bulletin_of(context: Context, service: ServiceName) -> Listener:
+    """Return what tells of a service's rollout in its cluster; elsewhere nobody is told."""
+    if context.environment.target != "kubernetes":
+        return unheard
+    from deployer.targets.kubernetes.names import Names  # noqa: PLC0415  # late: its client
+
+    namespace = Names.of(context.environment).namespace(service)
+    return bulletin(NoticeBoard(context.cluster, route(namespace, service)))
+
+
 def bulletin(board: NoticeBoard) -> Listener:
     """Return a listener that puts what a rollout does on a board."""
     last: list[Rollout] = []
@@ -55,9 +67,7 @@ def bulletin(board: NoticeBoard) -> Listener:
     return listen
 
 
-def notices_of(
-    before: Rollout | None, state: Rollout, event: Event | None
-) -> tuple[Notice, ...]:
+def notices_of(before: Rollout | None, state: Rollout, event: Event | None) -> tuple[Notice, ...]:
     """Return what is worth telling of a change; `before` is None for the first state heard of."""
     if before is None or event is None:
         return (_beginning(state),)

@@ -15,3 +15,4 @@ One append is one request. Nothing here trusts that two machines' clocks agree.
 from deployer.ledger.cluster.ledger import ClusterLedger as ClusterLedger
 from deployer.ledger.cluster.notices import Notice as Notice
 from deployer.ledger.cluster.notices import NoticeBoard as NoticeBoard
+from deployer.ledger.cluster.notices import route as route

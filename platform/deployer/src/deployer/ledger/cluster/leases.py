@@ -99,19 +99,21 @@ class Leases:
         while True:
             record = self.require(lease)
             try:
-                return self._write(lease.service, replace(record, renewed=now))
+                self._write(lease.service, replace(record, renewed=now))
             except ObjectChanged:
                 continue  # taken over, or renewed by a write whose answer was lost
+            return
 
     def release(self, lease: Lease) -> None:
         """Give the lease back, unless it is another's already."""
         while True:
             try:
-                return self._write(lease.service, replace(self.require(lease), holder=""))
-            except StaleFenceError:
-                return
+                self._write(lease.service, replace(self.require(lease), holder=""))
             except ObjectChanged:
                 continue
+            except StaleFenceError:
+                pass
+            return
 
     def require(self, lease: Lease) -> LeaseRecord:
         """Return the record of a lease that is still ours; raise StaleFenceError when it is not."""

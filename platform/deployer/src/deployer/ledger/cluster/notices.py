@@ -11,6 +11,7 @@ import queue
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -71,10 +72,8 @@ class NoticeBoard:
                 target=self._work, name=f"notices-{self._subject.name}", daemon=True
             )
             self._thread.start()
-        try:
+        with suppress(queue.Full):
             self._waiting.put_nowait((notice, time.time()))
-        except queue.Full:
-            return
 
     def flush(self, *, seconds: float) -> bool:
         """Wait until all are written, not longer than that; return whether they are."""
@@ -88,12 +87,9 @@ class NoticeBoard:
     def _work(self) -> None:
         while True:
             notice, at = self._waiting.get()
-            try:
+            with suppress(OperationError, ObjectExists):  # for people only; the ledger has it
                 self._write(notice, at)
-            except (OperationError, ObjectExists):
-                pass  # for people only; the ledger has it
-            finally:
-                self._waiting.task_done()
+            self._waiting.task_done()
 
     def _write(self, notice: Notice, at: float) -> None:
         found = self._cluster.get(self._subject.path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from deployer.cluster import Cluster, ObjectChanged, ObjectExists, metadata
 from deployer.errors import OperationError
 from deployer.ledger.cluster.index import FENCE
 from deployer.ledger.cluster.places import (
-    KIND,
     OUTCOME,
     ROLLOUT,
     SERVICE,
@@ -162,10 +162,8 @@ class Records:
         name = f"{rollout_name(rollout)}-{len(record.parts) + 2}.{lease.fence}"
         body = config_map(name, lease.service, kind="rollout-part", rollout=rollout)
         body["binaryData"], body["immutable"] = dict(record.blocks[:-1]), True
-        try:
+        with suppress(ObjectExists):  # ours, with the same blocks: what followed did not succeed
             self._cluster.create(self._places.maps(lease.service), body)
-        except ObjectExists:
-            pass  # by us, with the same blocks: only the write that follows did not succeed
         return record.moved(name)
 
 
