@@ -78,7 +78,7 @@ def _disk(context: Context) -> Iterator[Finding]:
 def _ports(context: Context) -> Iterator[Finding]:
     from deployer.targets.local import ports  # noqa: PLC0415  # late: psutil
 
-    running = context.target.router.running()
+    running = context.local.router.running()
     for name, port in context.environment.ports:
         ours = running and ports.is_taken(port)
         free = ours or not ports.is_taken(port)
