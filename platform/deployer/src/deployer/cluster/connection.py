@@ -59,7 +59,7 @@ class Cluster:
         self._patience_seconds = patience_seconds
 
     @classmethod
-    def connect(cls, context: str = "") -> Cluster:
+    def connect(cls, context: str = "", *, patience_seconds: float = PATIENCE_SECONDS) -> Cluster:
         """Return a connection by a context of the kubeconfig, or in a pod by its own account.
 
         Raises InputError `cluster-unknown` when there is no such context. Asks the server nothing.
@@ -86,7 +86,12 @@ class Cluster:
             client.update_params_for_auth(headers, [], ["BearerToken"])
             return headers
 
-        return cls(configuration.host, client.rest_client.pool_manager, credentials=credentials)
+        return cls(
+            configuration.host,
+            client.rest_client.pool_manager,
+            credentials=credentials,
+            patience_seconds=patience_seconds,
+        )
 
     @property
     def pages(self) -> urllib3.PoolManager:
