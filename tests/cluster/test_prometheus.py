@@ -167,7 +167,9 @@ def test_a_bad_query_is_named_with_prometheus_own_words(both: Both) -> None:
     """All are asked as one, and the one that is wrong is found."""
     source = both.source(Queries(refused="sum by (instance) (nonsense{"))
 
-    with pytest.raises(InputError, match=r"`refused`: Prometheus refuses it: .*parse error") as told:
+    with pytest.raises(
+        InputError, match=r"`refused`: Prometheus refuses it: .*parse error"
+    ) as told:
         source.read()
     assert told.value.code == "query-broken"
 

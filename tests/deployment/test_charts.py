@@ -65,7 +65,6 @@ def test_a_chart_says_the_same_of_its_service_as_the_service(service):
         "templates/all.yaml",
         "templates/NOTES.txt",
         "templates/tests/answers.yaml",
-        ".helmignore",
     ],
 )
 def test_what_charts_share_is_the_same_file(name):
