@@ -21,8 +21,8 @@ from deployer.errors import OperationError
 from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.targets import Interrupted
 from deployer.targets.local import Builds, LocalTarget
-from deployer.targets.local.record import Instance, ServiceRecord, SlotRecord
 from deployer.targets.local.target import Safeguards
+from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 from deployer.workspace import Source
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from deployer.errors import InputError
 from deployer.freeze import FreezeWindow
+from deployer.queries import Queries
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -123,6 +124,7 @@ class KubernetesPolicy(_Section):
         default="platform-{environment}/traefik:metrics", pattern=r"^[^/]+/[^:]+:[\w-]+$"
     )
     prometheus_url: str = Field(default="", pattern=r"^(https?://|$)")
+    queries: Queries = Queries()
     database: Literal["chart", "given"] = "given"
 
 

@@ -27,7 +27,7 @@ def incidents(paper: Paper) -> list[Path]:
 class Failing:
     """Looks in which half of the candidate's requests fail."""
 
-    def __init__(self, _target: object) -> None:
+    def __init__(self, _target: object, **_say: object) -> None:
         self.looks = 0
 
     def look(self, _rollout: Rollout, *, at: float) -> Look:

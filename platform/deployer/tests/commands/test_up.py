@@ -22,7 +22,8 @@ from deployer.commands.why import why
 from deployer.engine import Phase
 from deployer.errors import InputError, OperationError
 from deployer.ledger import Entry
-from deployer.ledger.file import FileLedger, this_holder
+from deployer.ledger.file import FileLedger
+from deployer.ledger.holder import this_holder
 
 
 def processes_of(context: Context) -> set[tuple[str, int]]:

@@ -98,9 +98,9 @@ class Cluster:
         )
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        """What proves who we are; empty where that is a certificate of the pool's."""
-        return self._credentials()
+    def pages(self) -> urllib3.PoolManager:
+        """A pool that says who we are with every request: for pages that are read by URL."""
+        return _authenticated(self.pool, self._credentials)
 
     def get(self, path: str) -> Object | None:
         """Return the object at a path, or None when there is none."""
@@ -209,6 +209,25 @@ class Cluster:
 def _has_kubeconfig() -> bool:
     places = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
     return any(Path(place).expanduser().is_file() for place in places if place)
+
+
+def _authenticated(
+    pool: urllib3.PoolManager, credentials: Callable[[], Mapping[str, str]]
+) -> urllib3.PoolManager:
+    import urllib3  # noqa: PLC0415  # as above
+
+    class Authenticated(urllib3.PoolManager):
+        def request(  # type: ignore[override]
+            self,
+            method: str,
+            url: str,
+            *,
+            headers: Mapping[str, str] | None = None,
+            **others: Any,  # noqa: ANN401  # whatever urllib3 takes
+        ) -> urllib3.BaseHTTPResponse:
+            return pool.request(method, url, headers={**(headers or {}), **credentials()}, **others)
+
+    return Authenticated()
 
 
 def _read(data: bytes) -> Object:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deployer.cluster import Cluster
 from deployer.driver import Clock, SystemClock
 from deployer.environment import Environment, load_environment
 from deployer.errors import InputError
@@ -45,22 +46,40 @@ class Context:
     @cached_property
     def target(self) -> Place:
         """Where the releases run."""
-        return self.local
+        if self.environment.target == "local":
+            return self.local
+        from deployer.targets.kubernetes import KubernetesTarget  # noqa: PLC0415  # late: its client
 
-    @property
+        return KubernetesTarget(
+            self.cluster,
+            self.environment,
+            services=self.workspace.services,
+            charts=self.workspace.root / "charts",
+            hidden=lambda service: self.workspace.declaration(service).internal,
+        )
+
+    @cached_property
     def builds(self) -> Builds:
         """What makes the releases."""
-        return self.local.builds
+        if self.environment.target == "local":
+            return self.local.builds
+        from deployer.targets.kubernetes import Images  # noqa: PLC0415  # late: its client
+
+        return Images(self.cluster, self.environment, root=self.workspace.root)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster that the environment is in."""
+        return Cluster.connect(self.environment.kubernetes.context)
 
     @cached_property
     def local(self) -> LocalTarget:
         """This machine as the target; raise InputError `not-local` where releases run elsewhere."""
         if self.environment.target != "local":
             raise InputError(
-                "target-missing",
-                f"{self.environment.name} runs on {self.environment.target},"
-                " which this deployer can't drive",
-                hint=f"rehearse it on this machine: --env {self.environment.name} --target local",
+                "not-local",
+                f"{self.environment.name} runs on {self.environment.target}, not on this machine",
+                hint=f"rehearse it here: --env {self.environment.name} --target local",
             )
         from deployer.targets.local import Builds, LocalTarget  # noqa: PLC0415  # late: PostgreSQL, YAML
 

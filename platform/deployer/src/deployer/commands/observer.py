@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from deployer.analysis import Look, look_between
 from deployer.engine import Rollout
@@ -16,7 +17,8 @@ SAMPLE_SECONDS = 0.7  # long enough that ten requests a second count as more tha
 class MetricsObserver:
     """An Observer for one rollout: it remembers the reading before."""
 
-    def __init__(self, target: Place) -> None:
+    def __init__(self, target: Place, *, say: Callable[[str], None]) -> None:
+        self._say = say
         self._target = target
         self._source: MetricsSource | None = None
         self._previous: Reading | None = None
@@ -30,6 +32,9 @@ class MetricsObserver:
         reading = self._source.read()
         look = look_between(self._previous or reading, reading)
         self._previous = reading
+        if reading.reachable:
+            for told in self._target.tend(rollout.order.service):
+                self._say(f"{rollout.order.service}: {told}; put right")
         return look
 
 

@@ -35,7 +35,7 @@ from deployer.engine import (
 from deployer.environment import RolloutPolicy
 from deployer.errors import InputError
 from deployer.ledger import Header, Lease, LeaseHeldError, Request
-from deployer.ledger.file import this_holder
+from deployer.ledger.holder import this_holder
 from deployer.model import Release, ServiceName, Slot
 
 # The sequential test spreads its alarm budget over the requests that a rollout is expected to see;
@@ -155,7 +155,7 @@ def take_over(
         state, _ = advance(state, resumed)
         context.ledger.append(lease, header.id, encode(resumed, state.headline))
         if asking is not None:
-            context.ledger.request(header.id, asking)
+            context.ledger.request(header.service, header.id, asking)
         return _driver(context, header.service, listen).run(lease, header.id, state)
 
 
@@ -168,7 +168,7 @@ def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
     return Driver(
         target=context.target,
         ledger=context.ledger,
-        observer=MetricsObserver(context.target),
+        observer=MetricsObserver(context.target, say=context.say),
         hooks=ServiceHooks(context),
         clock=context.clock,
         look_seconds=policy_of(context, service).look_seconds,

@@ -36,7 +36,7 @@ def resume(context: Context, service: ServiceName, *, listen: Listener = unheard
     except LeaseHeldError:
         if not paused:
             raise
-    context.ledger.request(header.id, asking)
+    context.ledger.request(header.service, header.id, asking)
     return None
 
 
@@ -52,7 +52,7 @@ def abort(
     try:
         return take_over(context, header, listen=listen, asking=asking)
     except LeaseHeldError:
-        context.ledger.request(header.id, asking)
+        context.ledger.request(header.service, header.id, asking)
         return None
 
 
@@ -66,7 +66,7 @@ def request(context: Context, service: ServiceName, verb: Verb, *, why: str) -> 
         with leased(context, service):
             raise interrupted(header)
     except LeaseHeldError:
-        context.ledger.request(header.id, wish(context, verb, why=why))
+        context.ledger.request(header.service, header.id, wish(context, verb, why=why))
 
 
 def watch(context: Context, *, once: bool = False, listen: Listener = unheard) -> tuple[str, ...]:
@@ -77,21 +77,21 @@ def watch(context: Context, *, once: bool = False, listen: Listener = unheard) -
     it goes on looking.
     """
     context.state.mkdir(parents=True, exist_ok=True)
-    taken: dict[int, threading.Thread] = {}
+    taken: dict[ServiceName, threading.Thread] = {}
     told: list[str] = []
     while True:
         (context.state / WATCHING).touch()
         for service in context.installed:
             header = unfinished(context, service)
-            if header is not None and header.id not in taken and is_free(context, service):
+            if header is not None and service not in taken and is_free(context, service):
                 context.say(f"going on with rollout {header.id} of {service}: its process died")
-                taken[header.id] = _carry_on(context, header, told, listen)
+                taken[service] = _carry_on(context, header, told, listen)
         retire_standbys(context)
         if once:
             for thread in taken.values():
                 thread.join()
             return tuple(told)
-        taken = {number: thread for number, thread in taken.items() if thread.is_alive()}
+        taken = {service: thread for service, thread in taken.items() if thread.is_alive()}
         time.sleep(WATCH_SECONDS)
 
 

@@ -174,6 +174,10 @@ class Place(Target, Protocol):
         """Return the services that were ever brought up here."""
         ...
 
+    def tend(self, service: ServiceName) -> tuple[str, ...]:
+        """Put right what somebody else changed by hand; return a sentence for each such thing."""
+        ...
+
     def metrics(self, service: ServiceName, candidate: Slot) -> MetricsSource:
         """Return a source that reads both slots of a service."""
         ...

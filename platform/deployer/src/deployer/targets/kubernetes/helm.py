@@ -51,9 +51,7 @@ class Helm:
 
     def uninstall(self, name: str, *, namespace: str) -> None:
         """Remove a Helm release and its objects; nothing happens when it is gone."""
-        self._do(
-            "uninstall", name, "--namespace", namespace, "--ignore-not-found", "--wait=false"
-        )
+        self._do("uninstall", name, "--namespace", namespace, "--ignore-not-found", "--wait=false")
 
     def template(
         self,

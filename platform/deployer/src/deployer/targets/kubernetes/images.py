@@ -102,10 +102,10 @@ class Images:
             if not target.exists() and (self._root / path).exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(self._root / path, target)
-        path = source.tree / "services" / source.service / "pyproject.toml"
+        project = source.tree / "services" / source.service / "pyproject.toml"
         line = f'version = "{source.version.python}"'
-        text = re.sub(r'^version = ".*"$', line, path.read_text(), count=1, flags=re.MULTILINE)
-        path.write_text(text)
+        text = re.sub(r'^version = ".*"$', line, project.read_text(), count=1, flags=re.MULTILINE)
+        project.write_text(text)
 
     def _build_by_docker(self, source: Source, tag: str) -> str:
         name = f"{self._registry}/{source.service}:{tag}"

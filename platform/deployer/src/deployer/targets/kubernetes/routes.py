@@ -18,7 +18,7 @@ import urllib3
 from deployer.cluster import Cluster, Object, ObjectChanged, annotation, metadata
 from deployer.errors import OperationError
 from deployer.ledger import StaleFenceError
-from deployer.model import Fence, ServiceName, Slot
+from deployer.model import ServiceName, Slot
 from deployer.targets.kubernetes.names import FENCE, LIVE, SERVICE_PORT, Names
 from deployer.targets.record import ServiceRecord
 
@@ -174,9 +174,7 @@ class Routes:
                 return True
         return False
 
-    def _serves(
-        self, record: ServiceRecord, gateway: Gateway, answering: tuple[Slot, ...]
-    ) -> bool:
+    def _serves(self, record: ServiceRecord, gateway: Gateway, answering: tuple[Slot, ...]) -> bool:
         mark = _mark(record)
         url = f"{gateway.url}/{record.service}/api"
         full = [slot for slot, held in record.slots if held.weight == 100 and slot in answering]
@@ -207,13 +205,9 @@ def _route_name(service: ServiceName, gateway: Gateway) -> str:
 
 def _mark(record: ServiceRecord) -> str:
     """Return what tells this state of the route from every other."""
-    facts = [[str(slot), held.release.digest, held.weight] for slot, held in _routed(record)]
+    facts = [[str(slot), held.release.digest, held.weight] for slot, held in record.slots]
     text = json.dumps([record.fence, facts])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _routed(record: ServiceRecord) -> tuple[tuple[Slot, object], ...]:
-    return record.slots
 
 
 def _rules(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from deployer.cluster import Cluster, metadata
-from deployer.metrics import Instance, MetricsSource, Scrape
+from deployer.metrics import Instance, MetricsSource, Prometheus, Scrape
 from deployer.model import ServiceName, Slot
-from deployer.targets.kubernetes.names import ADMIN_PORT, SERVICE_PORT, Names
+from deployer.targets.kubernetes.names import ADMIN_PORT, SERVICE_PORT, Names, short
 from deployer.targets.kubernetes.pods import Pods
 from deployer.targets.kubernetes.state import States
 
@@ -33,6 +33,19 @@ def source_of(
             if (name := str(metadata(pod)["name"])) and (pod.get("status") or {}).get("podIP")
         )
 
+    def release_of(slot: Slot) -> str:
+        held = states.read(service).slot(slot)
+        return short(held.release) if held else ""
+
+    if names.policy.metrics == "prometheus":
+        return Prometheus(
+            service,
+            candidate,
+            url=names.policy.prometheus_url,
+            namespace=names.namespace(service),
+            release_of=release_of,
+            queries=names.policy.queries,
+        )
     return Scrape(
         service,
         candidate,
@@ -64,9 +77,7 @@ def router_urls(cluster: Cluster, names: Names) -> Sequence[str]:
             if pod.get("kind") == "Pod" and numbers:
                 pages.append(f"pods/{pod['name']}:{numbers[0]}")
     base = f"{cluster.url}/api/v1/namespaces/{namespace}"
-    return [
-        f"{base}/{page}/proxy/metrics" for page in pages or [f"services/{service}:{port}"]
-    ]
+    return [f"{base}/{page}/proxy/metrics" for page in pages or [f"services/{service}:{port}"]]
 
 
 def _started(pod: dict[str, object]) -> float:

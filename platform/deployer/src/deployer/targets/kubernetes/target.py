@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deployer.cluster import Cluster, Object, ObjectChanged, annotation, metadata
 from deployer.environment import Environment
@@ -25,8 +24,8 @@ from deployer.targets.kubernetes.charts import Charts
 from deployer.targets.kubernetes.helm import Helm
 from deployer.targets.kubernetes.migration import Migrations
 from deployer.targets.kubernetes.names import FENCE, HTTP_PORT, Names
-from deployer.targets.kubernetes.pods import Pods, instance_of, is_ready
 from deployer.targets.kubernetes.platform import Platform
+from deployer.targets.kubernetes.pods import Pods, instance_of, is_ready
 from deployer.targets.kubernetes.routes import Routes
 from deployer.targets.kubernetes.shipments import Shipments
 from deployer.targets.kubernetes.sources import source_of
@@ -39,9 +38,6 @@ from deployer.targets.protocol import (
     SlotStatus,
 )
 from deployer.targets.record import ServiceRecord, SlotRecord
-
-if TYPE_CHECKING:
-    import urllib3
 
 TRY_SECONDS = 0.2
 # Between the last weight and the end of a slot: what the Gateway took in before has arrived.
@@ -391,9 +387,7 @@ class KubernetesTarget:
             is_ready(pod) for pod in self.pods.of(record.service, slot, held.release)
         )
 
-    def _publish(
-        self, record: ServiceRecord, *, answering: tuple[Slot, ...] = tuple(Slot)
-    ) -> None:
+    def _publish(self, record: ServiceRecord, *, answering: tuple[Slot, ...] = tuple(Slot)) -> None:
         self.routes.write(record)
         if self._safeguards.barrier:
             self.routes.confirm(record, answering=answering)
@@ -418,6 +412,4 @@ def _settled(deployment: Object, instances: int) -> bool:
     """Whether the Deployment's controller has seen the wish, and runs no more than that."""
     seen = deployment["status"].get("observedGeneration") == metadata(deployment).get("generation")
     autoscaled = int(deployment["spec"].get("replicas", 1))
-    return bool(seen) and int(deployment["status"].get("replicas", 0)) <= max(
-        instances, autoscaled
-    )
+    return bool(seen) and int(deployment["status"].get("replicas", 0)) <= max(instances, autoscaled)

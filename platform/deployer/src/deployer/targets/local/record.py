@@ -15,10 +15,7 @@ from pathlib import Path
 
 from deployer.ledger import StaleFenceError
 from deployer.model import Fence, ServiceName
-from deployer.targets.record import Instance as Instance
-from deployer.targets.record import ServiceRecord as ServiceRecord
-from deployer.targets.record import SlotRecord as SlotRecord
-from deployer.targets.record import read_record, written
+from deployer.targets.record import ServiceRecord, read_record, written
 
 
 class RecordStore:

@@ -25,7 +25,7 @@ from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.targets.local import logs, ports, processes
 from deployer.targets.local.builds import Builds
 from deployer.targets.local.postgres import Postgres
-from deployer.targets.local.record import Instance, RecordStore, ServiceRecord, SlotRecord
+from deployer.targets.local.record import RecordStore
 from deployer.targets.local.router import Router
 from deployer.targets.protocol import (
     FailedRequest,
@@ -35,6 +35,7 @@ from deployer.targets.protocol import (
     Situation,
     SlotStatus,
 )
+from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 
 # Between the last traffic and the TERM: what the router took in before it switched has arrived.
 SETTLE_SECONDS = 0.5
@@ -202,6 +203,11 @@ class LocalTarget:
         """Return the services that were ever brought up here."""
         return self.records.services()
 
+    def tend(self, service: ServiceName) -> tuple[str, ...]:
+        """Nothing: whoever edits files under the state folder means it."""
+        del service
+        return ()
+
     def metrics(self, service: ServiceName, candidate: Slot) -> MetricsSource:
         """Return a source that reads the router and the instances of both slots."""
 
@@ -212,7 +218,10 @@ class LocalTarget:
             )
 
         return metrics.Scrape(
-            service, candidate, router_url=self.router.metrics_url, instances_of=instances_of
+            service,
+            candidate,
+            router_urls=lambda: [self.router.metrics_url],
+            instances_of=instances_of,
         )
 
     def up(self, services: Sequence[ServiceName]) -> None:
