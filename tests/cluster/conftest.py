@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # the package `testbed`, by name
+TESTS = Path(__file__).parent
+# The builders beside the tests, and those of the deployer's own: the same claims are made of both.
+sys.path[:0] = [str(TESTS), str(TESTS.parents[1] / "platform" / "deployer" / "tests")]
 
 from testbed import Cluster, MachineUnfitError, down, leftovers, up
 from testbed.folders import Folders, cache
