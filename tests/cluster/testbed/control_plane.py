@@ -81,6 +81,8 @@ class ControlPlane:
             f"--service-cluster-ip-range={SERVICES}",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
+            # As on most clusters: what a pod may be is for a namespace's standard to say.
+            "--allow-privileged=true",
             f"--client-ca-file={ca}",
             f"--tls-cert-file={shown.certificate}",
             f"--tls-private-key-file={shown.key}",

@@ -47,10 +47,11 @@ class Recipe:
     packages: tuple[str, ...] = ()
     hooks: tuple[tuple[str, str], ...] = ()  # when, and a shell line with the root as $1
     changes: tuple[str, ...] = ()  # instructions for `docker import`
+    built_on: bool = True  # whether a Dockerfile names it; others are the registry's only
 
     def key(self, *more: bytes) -> str:
-        """Return a hash of all that goes into the image."""
-        parts = [repr(self).encode(), *more]
+        """Return a hash of all that goes into the root file system."""
+        parts = [repr((self.name, self.packages, self.hooks)).encode(), *more]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -90,9 +91,14 @@ def recipes() -> tuple[Recipe, ...]:
             f"ENV PGDATA={_DATA} LANG=C.UTF-8",
             'CMD ["postgres"]',
         ),
+        built_on=False,
     )
     helm = Recipe(HELM, changes=("ENV HOME=/tmp", "WORKDIR /tmp", 'ENTRYPOINT ["/usr/bin/helm"]'))
-    pause = Recipe(PAUSE, changes=('ENTRYPOINT ["/bin/busybox", "sleep", "2147483647"]',))
+    pause = Recipe(
+        PAUSE,
+        changes=('ENTRYPOINT ["/bin/busybox", "sleep", "2147483647"]',),
+        built_on=False,
+    )
     return (python, postgres, helm, pause)
 
 
@@ -123,6 +129,8 @@ def load(folders: Folders, engine: Engine, registry: str, *, seeded: bool) -> No
     folder = make(folders)
     for recipe in recipes():
         reference = in_registry(registry, recipe.name)
+        if seeded and not recipe.built_on:
+            continue
         if seeded:
             engine.docker("pull", "--quiet", reference)
         else:
@@ -167,7 +175,7 @@ def _archive(folder: Path, recipe: Recipe) -> Path:
 
 
 def _kept(folders: Folders) -> Path:
-    keys = [recipe.key(*_material(recipe)) for recipe in recipes()]
+    keys = [recipe.key(*_material(recipe)) + repr(recipe.changes) for recipe in recipes()]
     name = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
     return folders.cache / "images" / f"registry-{name}.tar"
 

@@ -6,6 +6,7 @@ Gateway `internal` at 127.0.0.1 too: Traefik's listener for it is on the bridge,
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def down(state: Path) -> None:
         with suppress(PartFailedError):
             run(program("nft"), "delete", "table", family, table)
     for bridge in (BRIDGE, DOCKER_BRIDGE):
-        if Path("/sys/class/net", bridge).exists():
+        if bridge in _links():
             _ip("link", "delete", bridge)
     for path in (FORWARDING, BRIDGE_FILTER):
         before = state / path.name
@@ -54,12 +55,16 @@ def leftovers() -> list[str]:
     """Return which bridges and tables there are."""
     tables = run(program("nft"), "list", "tables").splitlines()
     ours = {f"table {family} {table}" for family, table in (("ip", TABLE), *PROXY_TABLES)}
-    bridges = [name for name in (BRIDGE, DOCKER_BRIDGE) if Path("/sys/class/net", name).exists()]
+    bridges = [name for name in (BRIDGE, DOCKER_BRIDGE) if name in _links()]
     return [*(ours & set(tables)), *bridges]
 
 
-def _ip(*arguments: str) -> None:
-    run(program("ip"), *arguments)
+def _ip(*arguments: str) -> str:
+    return run(program("ip"), *arguments)
+
+
+def _links() -> set[str]:
+    return {link["ifname"] for link in json.loads(_ip("-json", "link", "show"))}
 
 
 def _table(ports: Ports) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from . import images, network, node, packages, registry, router, tools
 from .addresses import Ports
 from .certificates import Authority
+from .commands import run
 from .control_plane import CONTEXT, ControlPlane, kubectl
 from .engine import Engine
 from .extensions import Extensions
@@ -74,18 +75,21 @@ class OneNode:
         state = self._folders.state
         if not state.exists():
             return
-        self._parts.stop(only="kubelet")
-        node.end_pods(self._folders)
-        self._parts.stop()
-        node.remove(self._folders)
-        network.down(state)
+        with timed("ending pods"):
+            self._parts.stop(only="kubelet")
+            node.end_pods(self._folders)
+        with timed("stopping parts"):
+            self._parts.stop()
+        with timed("removing mounts, cgroups and bridges"):
+            node.remove(self._folders)
+            network.down(state)
         memory = state / "memory"
         if memory.is_symlink():
             shutil.rmtree(memory.readlink(), ignore_errors=True)
-        for entry in state.iterdir():
-            if entry.name == "logs" and keep_logs:
-                continue
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        kept = {"logs"} if keep_logs else set()
+        with timed("deleting the state"):
+            # Tens of thousands of files of images: four times faster than from Python.
+            run("rm", "-rf", *(entry for entry in state.iterdir() if entry.name not in kept))
 
     def status(self) -> dict[str, object]:
         """Return what runs, and how long each part took to come."""
