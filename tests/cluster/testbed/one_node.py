@@ -6,10 +6,8 @@ import json
 import os
 import platform
 import shutil
-import tempfile
-from pathlib import Path
 
-from . import images, network, node, packages, registry, router, tools
+from . import images, memory, network, node, packages, registry, router, tools
 from .addresses import Ports
 from .certificates import Authority
 from .commands import run
@@ -21,8 +19,6 @@ from .folders import Folders
 from .node import Node
 from .parts import Parts
 from .report import timed
-
-MEMORY = Path("/dev/shm")
 
 
 def require_machine() -> None:
@@ -83,12 +79,9 @@ class OneNode:
         with timed("removing mounts, cgroups and bridges"):
             node.remove(self._folders)
             network.down(state)
-        memory = state / "memory"
-        if memory.is_symlink():
-            shutil.rmtree(memory.readlink(), ignore_errors=True)
         kept = {"logs"} if keep_logs else set()
         with timed("deleting the state"):
-            # Tens of thousands of files of images: four times faster than from Python.
+            # Where it is on a disk it is tens of thousands of files: faster than from Python.
             run("rm", "-rf", *(entry for entry in state.iterdir() if entry.name not in kept))
 
     def status(self) -> dict[str, object]:
@@ -112,12 +105,13 @@ class OneNode:
     def _start(self) -> None:
         folders, parts, ports = self._folders, self._parts, self._ports
         authority = Authority(folders.within("certificates"))
-        control = ControlPlane(folders, parts, ports, authority, self._memory())
+        control = ControlPlane(folders, parts, ports, authority)
         machine = Node(folders, parts, ports, authority)
         engine = Engine(folders, parts)
         extensions = Extensions(folders, parts, ports, control)
         with timed("network, store and containers", to=self._took):
             network.up(folders.state, ports)
+            memory.mount(folders.state)
             control.store()
             seeded = images.seed(folders)
             name = registry.up(folders, parts, ports)
@@ -136,13 +130,6 @@ class OneNode:
         with timed("router", to=self._took):
             router.up(folders, parts, ports)
             extensions.platform(pause=images.in_registry(name, images.PAUSE))
-
-    def _memory(self) -> Path:
-        """A folder in memory, where there is such a place, remembered so that it can be removed."""
-        place = MEMORY if MEMORY.is_dir() else None
-        folder = Path(tempfile.mkdtemp(prefix="deployer-testbed-", dir=place))
-        (self._folders.state / "memory").symlink_to(folder)
-        return folder
 
 
 __all__ = ["CONTEXT", "OneNode", "require_machine"]
