@@ -51,14 +51,9 @@ def source_of(
         candidate,
         router_urls=lambda: router_urls(cluster, names),
         instances_of=instances_of,
-        label_of=lambda slot: label_of(names, service, slot),
+        label_of=lambda slot: gateway_label(names.namespace(service), f"{service}-{slot}"),
         pool=cluster.pages,
     )
-
-
-def label_of(names: Names, service: ServiceName, slot: Slot) -> str:
-    """Return what Traefik's provider for Gateways calls the Service of a slot."""
-    return gateway_label(names.namespace(service), f"{service}-{slot}")
 
 
 def router_urls(cluster: Cluster, names: Names) -> Sequence[str]:
