@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import shutil
+import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,20 +15,32 @@ TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS.parents[1] / "platform" / "deployer" / "tests")]
 
 from testbed import Cluster, MachineUnfitError, down, leftovers, up
-from testbed.folders import Folders, cache
+from testbed import prepare as prepare_tools
+from testbed.folders import Folders, locked
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prepare() -> None:
+    """What tests use without a cluster too: an API server by itself, Helm. Built the first time."""
+    try:
+        prepare_tools(Folders.of_tests())
+    except MachineUnfitError as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A Kubernetes cluster with a registry and a Gateway controller; see `testbed`."""
-    # A short path: a Unix socket's may have 107 characters at most.
-    folders = Folders(cache(), Path(tempfile.mkdtemp(prefix="testbed-")))
-    atexit.register(down, folders)  # also when the session is interrupted as the cluster comes up
-    try:
-        yield up(folders)
-    except MachineUnfitError as reason:
-        pytest.skip(str(reason))
-    finally:
-        down(folders)
-        shutil.rmtree(folders.state, ignore_errors=True)
+    folders = Folders.of_tests()
+    # Whoever ends a run that takes too long asks it to: that is an interruption, not an end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with locked(folders.cache / "tests.lock"):
+        atexit.register(down, folders)  # also when it is interrupted as the cluster comes up
+        try:
+            yield up(folders)
+        except MachineUnfitError as reason:
+            pytest.skip(str(reason))
+        finally:
+            down(folders)
+            atexit.unregister(down)
     assert leftovers(folders) == []

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import kind
+from . import kind, tools
 from .addresses import LOOPBACK, Ports
 from .commands import run
 from .control_plane import CONTEXT
@@ -58,6 +58,14 @@ def up(folders: Folders) -> Cluster:
         return _cluster(folders, ports, kind.CONTEXT, os.environ.get("DOCKER_HOST", ""))
     OneNode(folders, ports).up()
     return _cluster(folders, ports, CONTEXT, f"unix://{folders.state / 'docker.sock'}")
+
+
+def prepare(folders: Folders) -> None:
+    """Install and build what tests run outside the cluster too, whichever cluster it is."""
+    if os.environ.get(GIVEN) or kind.available():
+        tools.build(folders.bin, wanted=tools.CLIENTS)
+    else:
+        OneNode(folders, Ports.from_environment()).prepare()
 
 
 def down(folders: Folders) -> None:

@@ -16,6 +16,7 @@ from .failures import PartFailedError
 from .packages import program
 
 TABLE = "deployer_testbed"
+MARK = "network"  # a file in the state folder: these are ours
 PROXY_TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"))
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
@@ -23,7 +24,7 @@ BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 def up(state: Path, ports: Ports) -> None:
     """Make the bridges and the table; remember the kernel's settings that are changed."""
-    down(state)
+    (state / MARK).touch()
     for path in (FORWARDING, BRIDGE_FILTER):
         if path.exists():
             (state / path.name).write_text(path.read_text())
@@ -37,7 +38,12 @@ def up(state: Path, ports: Ports) -> None:
 
 
 def down(state: Path) -> None:
-    """Remove the bridges and tables, and put the kernel's settings back."""
+    """Remove the bridges and tables, and put the kernel's settings back, where `up` made them.
+
+    Another cluster on this machine may have some of the same names.
+    """
+    if not (state / MARK).exists():
+        return
     for family, table in (("ip", TABLE), *PROXY_TABLES):
         with suppress(PartFailedError):
             run(program("nft"), "delete", "table", family, table)
@@ -49,6 +55,7 @@ def down(state: Path) -> None:
         if before.exists():
             path.write_text(before.read_text())
             before.unlink()
+    (state / MARK).unlink()
 
 
 def leftovers() -> list[str]:
