@@ -83,8 +83,8 @@ def eventually(claim: Callable[[], Any], *, seconds: float = DEADLINE_SECONDS) -
 def docker(cluster) -> Callable[..., Said]:
     programs = Programs(cluster.environment, ROOT)
 
-    def docker(*words: object) -> Said:
-        return programs("docker", *words, seconds=1800)
+    def docker(*words: object, stdin: str | None = None) -> Said:
+        return programs("docker", *words, stdin=stdin, seconds=1800)
 
     return docker
 
@@ -207,6 +207,20 @@ def test_other_services_and_sources_are_not_in_an_image(docker, image):
     said = docker("run", "--rm", "--entrypoint=python", image("product"), "-c", program)
 
     assert said.taken().strip() == "[] True []"
+
+
+def test_nothing_else_is_sent_to_the_engine(docker):
+    """As the engine sees the context: sources, histories of schemas, what is declared; no test and no state."""
+    text = f"FROM {BASE}\nCOPY . /context\nRUN cd /context && find . -type f\n"
+    said = docker("build", "--no-cache", "--file", "-", ".", stdin=text)
+    sent = re.findall(r"^\./(\S+)$", said.taken(), re.MULTILINE)
+    wanted = re.compile(
+        r"constraints\.txt|(charts|environments)/.+|migrations/.+\.(py|toml)"
+        r"|(platform|services)/[a-z]+/(src/.+|[A-Za-z]+|pyproject\.toml|releases\.toml|openapi/.+)"
+    )
+
+    assert f"services/{SERVICES[0]}/src/{SERVICES[0]}/app.py" in sent
+    assert [path for path in sent if not wanted.fullmatch(path) or "__pycache__" in path] == []
 
 
 def test_a_changed_line_builds_no_dependency_anew(docker, image, tmp_path):
