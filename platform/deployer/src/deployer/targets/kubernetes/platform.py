@@ -28,6 +28,7 @@ class Platform:
         self._have_namespace()
         policy = self._names.policy
         _, router, port = self._names.router
+        image = policy.postgresql_image
         namespaces = {service: self._names.namespace(service) for service in services}
         self._helm.install(
             ENVIRONMENT,
@@ -46,7 +47,7 @@ class Platform:
                 POSTGRESQL,
                 self._charts / POSTGRESQL,
                 namespace=self._names.platform,
-                values={"databases": namespaces, "image": policy.database_image},
+                values={"databases": namespaces} | ({"image": image} if image else {}),
             )
 
     def _have_namespace(self) -> None:
