@@ -40,6 +40,7 @@ spec:
           env:
             - name: {{ include "platform.prefix" . }}_DATABASE_URL_FILE
               value: /run/secrets/database/url
+            {{- include "platform.database.variable" . | nindent 12 }}
           securityContext:
             {{- include "platform.security.container" . | nindent 12 }}
           resources:

@@ -91,7 +91,12 @@ def test_a_program_that_tells_no_version_is_broken(path: Path, says: str, code: 
 
 def test_a_newer_major_version_does():
     """Versions are compared by numbers, not by letters."""
-    order = [ProgramVersion(3, 9), ProgramVersion(3, 14), ProgramVersion(3, 14, 2), ProgramVersion(4, 0)]
+    order = [
+        ProgramVersion(3, 9),
+        ProgramVersion(3, 14),
+        ProgramVersion(3, 14, 2),
+        ProgramVersion(4, 0),
+    ]
 
     assert sorted(order, key=lambda version: version.order) == order
 

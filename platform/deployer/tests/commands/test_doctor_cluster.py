@@ -152,7 +152,10 @@ def test_each_fault_is_one_finding(  # noqa: PLR0917  # a row of the table
 
 def test_what_an_identity_may_not_is_named(world: World):
     """And the looks that would fail for the same reason are left out."""
-    world.server.forbidden = {("product-dev", "delete", "pods"), ("platform-dev", "get", "gateways")}
+    world.server.forbidden = {
+        ("product-dev", "delete", "pods"),
+        ("platform-dev", "get", "gateways"),
+    }
     amiss = world.findings()
 
     assert set(amiss) == {"rights in product-dev", "rights in platform-dev"}
@@ -278,9 +281,7 @@ def test_a_cluster_that_can_not_be_asked_is_a_finding(
     assert world.server.reviews == []
 
 
-def test_the_command_takes_a_service_and_ends_with_1(
-    world: World, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_command_takes_a_service_and_ends_with_1(world: World, monkeypatch: pytest.MonkeyPatch):
     """Findings as data, for a pipeline that asks first."""
     monkeypatch.chdir(world.checkout)
     world.server.forbidden = {("product-dev", "create", "jobs")}
