@@ -9,6 +9,7 @@ import pytest
 from helm import CHARTS, Environment
 from polling import eventually
 from testbed import Cluster
+from testbed.failures import PartFailedError
 
 pytestmark = pytest.mark.cluster
 BASE_AND_MORE_MB = 260  # seen: 200 above the base, of which Helm 59 and the cluster's client most
@@ -80,11 +81,18 @@ def test_it_watches_with_its_own_account(environment: Environment):
             "--", "stat", "--format", "%y", f".deployer/{environment.name}/watching",
         )  # fmt: skip
 
-    first = looked_at()
+    def looks() -> str | None:
+        try:
+            return looked_at()
+        except PartFailedError:
+            return None  # it has not begun
+
+    assert eventually(looks, seconds=60)
+    first = looks()
     status = "jsonpath={.items[*].status.containerStatuses[*].restartCount}"
     pods = ("get", "pods", *space, "--selector", "app.kubernetes.io/name=deployer")
 
-    assert eventually(lambda: looked_at() != first)
+    assert eventually(lambda: looks() not in {None, first})
     assert kubectl(*pods, "--output", status) == "0"
     assert "Error" not in kubectl("logs", "deployment/deployer", *space)
 
@@ -106,8 +114,6 @@ def test_it_may_not_do_what_no_watcher_does(environment: Environment):
 
 def denied(environment: Environment, *words: str) -> bool:
     """Whether kubectl says no, which it does by its exit code too."""
-    from testbed.failures import PartFailedError
-
     try:
         environment.cluster.kubectl(*words)
     except PartFailedError as refused:
