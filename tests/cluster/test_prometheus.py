@@ -42,7 +42,7 @@ scrape_configs:
   metric_relabel_configs:
   - source_labels: [service]
     regex: (product-.+)@file
-    replacement: product-dev-$1-http-80@kubernetesgateway
+    replacement: httproute-p-gw-x-ep-y-0-ab-svc-product-dev-$1-0@kubernetesgateway
     target_label: service
 - job_name: pods
   static_configs:

@@ -92,7 +92,9 @@ def test_one_question_asks_all_at_one_time(setup: Setup) -> None:
     assert fields["time"] == ["1000.250"]
     assert '"requests/green", "", "")' in query
     assert '"requests/blue", "", "")' in query
-    assert 'service=~"product-dev-product-green-(http-)?80@kubernetesgateway"' in query
+    assert (
+        'service=~"(.+-svc-)?product-dev-product-green-(http-)?[0-9]+@kubernetesgateway"' in query
+    )
     assert 'pod=~"product-blue-[a-z0-9]+-[a-z0-9]+", deployer_release="c0ffee000000"' in query
     assert "{namespace}" not in query
 
@@ -108,6 +110,20 @@ def test_a_replica_that_restarts_does_not_count_the_others_again(setup: Setup) -
     setup.store.routed("green", 2, failed=1, replica="b")
 
     assert setup.read(source).candidate == Counts(2, failed=1)
+
+
+def test_a_series_that_is_dropped_does_not_count_the_others_again(setup: Setup) -> None:
+    """The router was read, and has it no more: it began at zero if it comes back."""
+    source = setup.source()
+    counted = []
+    for public, internal in ((5_000, 900), (5_010, None), (5_020, 3)):
+        setup.store.set("requests/green", public, instance="a", service="public")
+        setup.store.forget(service="internal")
+        if internal is not None:
+            setup.store.set("requests/green", internal, instance="a", service="internal")
+        counted.append(setup.read(source).candidate.requests)
+
+    assert counted == [0, 10, 23]
 
 
 def test_a_restart_is_seen_even_if_more_was_counted_since(setup: Setup) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from deployer.cluster import Cluster, metadata
-from deployer.metrics import Instance, MetricsSource, Prometheus, Scrape
+from deployer.metrics import Instance, MetricsSource, Prometheus, Scrape, gateway_label
 from deployer.model import ServiceName, Slot
-from deployer.targets.kubernetes.names import ADMIN_PORT, SERVICE_PORT, Names, short
+from deployer.targets.kubernetes.names import ADMIN_PORT, Names, short
 from deployer.targets.kubernetes.pods import Pods
 from deployer.targets.kubernetes.state import States
 
@@ -58,7 +58,7 @@ def source_of(
 
 def label_of(names: Names, service: ServiceName, slot: Slot) -> str:
     """Return what Traefik's provider for Gateways calls the Service of a slot."""
-    return f"{names.namespace(service)}-{service}-{slot}-http-{SERVICE_PORT}"
+    return gateway_label(names.namespace(service), f"{service}-{slot}")
 
 
 def router_urls(cluster: Cluster, names: Names) -> Sequence[str]:
