@@ -5,9 +5,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from histories import ENVIRONMENT
 from sqlalchemy import inspect, text
 
-from histories import ENVIRONMENT
 from platform_kit.errors import MigrationError, MigrationsMissing, PhaseUnknown
 from platform_kit.migrations import migrations_directory, upgrade
 from platform_kit.migrations.lock import LOCK

@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from platform_kit.migrations.backfill import backfill as backfill
+    from platform_kit.migrations.batches import backfill as backfill
     from platform_kit.migrations.columns import add_column as add_column
     from platform_kit.migrations.columns import undo_add_column as undo_add_column
     from platform_kit.migrations.constraints import add_check as add_check
@@ -62,7 +62,7 @@ _HOMES = {
     "add_column": "columns",
     "add_foreign_key": "constraints",
     "add_unique": "constraints",
-    "backfill": "backfill",
+    "backfill": "batches",
     "change_type": "dualwrite",
     "create_index": "indexes",
     "drop_column": "shadows",
@@ -93,10 +93,7 @@ if not TYPE_CHECKING:  # else mypy would take any misspelt name for an `object`
     def __getattr__(name: str) -> object:
         if name not in _HOMES:
             raise AttributeError(f"module 'platform_kit.migrations' has no attribute {name!r}")
-        # Kept: `backfill` would be found as the module once that was imported.
-        found = getattr(import_module(f"platform_kit.migrations.{_HOMES[name]}"), name)
-        globals()[name] = found
-        return found
+        return getattr(import_module(f"platform_kit.migrations.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

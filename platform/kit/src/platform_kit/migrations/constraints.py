@@ -149,7 +149,7 @@ def constrain(at: Work, table: str, name: str, definition: str) -> None:
 
 def refuse_null(at: Work, table: str, name: str) -> None:
     """Have the column NOT NULL, by way of a check that was validated before the strong lock is taken."""
-    proof = fitting(f"{table}_{name}_not_null")
+    proof = fitting(f"{table}_{name}_is_set")
     if not existing(at, table, name).not_null:
         check(at, table, proof, f"{quoted(name)} IS NOT NULL")
         at.change(table, f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} SET NOT NULL")

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy.types import TypeEngine
 
 from platform_kit.errors import UnsafeChange
-from platform_kit.migrations.backfill import fill
+from platform_kit.migrations.batches import fill
 from platform_kit.migrations.bookkeeping import SCHEMA
 from platform_kit.migrations.catalogue import (
     ColumnFacts,

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, select
 
 from platform_kit.errors import UnsafeChange
-from platform_kit.migrations.backfill import SAME, Batches, go_along
+from platform_kit.migrations.batches import SAME, Batches, go_along
 from platform_kit.migrations.bookkeeping import SCHEMA, shadows
 from platform_kit.migrations.catalogue import ColumnFacts, column, has_table, primary_key
 from platform_kit.migrations.events import tell
