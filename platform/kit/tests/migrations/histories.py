@@ -86,14 +86,15 @@ class History:
         """Write the first contract revision, which needs that one."""
         self.add("c001", body, label="contract", depends="0002", **options)
 
-    def run(self, database_url, *options, program=("-m", "platform_kit.migrations", "shop")):
+    def run(self, database_url, *options, file=""):
         """Run the program; return its exit code and both outputs."""
         environment = {
             **os.environ,
             "PYTHONPATH": str(self.source),
             "SHOP_DATABASE_URL": database_url,
+            "SHOP_DATABASE_URL_FILE": str(file),
         }
-        command = [sys.executable, *program, *options]
+        command = [sys.executable, "-m", "platform_kit.migrations", "shop", *options]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
 

@@ -69,8 +69,8 @@ def test_rows_of_an_earlier_time_get_the_new_column(renamed, rows):
         ),
         ("UPDATE things SET price = 0 WHERE id = 1 RETURNING name, title", ("thing 1", "thing 1")),
         (
-            "INSERT INTO things (id, name) OVERRIDING SYSTEM VALUE VALUES (1, 'again') "
-            "ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name RETURNING name, title",
+            "INSERT INTO things (id, name) VALUES (1, 'again') ON CONFLICT (id) "  # noqa: ISC004
+            "DO UPDATE SET name = EXCLUDED.name RETURNING name, title",
             ("again", "again"),
         ),
     ],
@@ -146,7 +146,7 @@ def test_columns_are_merged_both_ways(history, things, apply, rows):
     ],
     ids=["rename", "change_type", "split"],
 )
-def test_old_and_new_code_write_at_the_same_time(
+def test_old_and_new_code_write_at_the_same_time(  # noqa: PLR0917
     history, things, apply, rows, database_url, body, old, new, makes_old, makes_new, same
 ):
     """Old code from before the expand on, new code from after it, both until the end: all is there, in both."""

@@ -92,7 +92,7 @@ def test_a_lock_that_cannot_be_had_names_who_has_it(history, things, rows, datab
     assert blocker["age_seconds"] > 0.5
     assert f"blocked by pid {pid} (nightly report), idle in transaction" in problem["error"]
     assert f"SELECT pg_terminate_backend({pid})" in problem["error"]
-    assert [event["event"] for event in events(err)][0] == "lock_not_given"
+    assert next(event["event"] for event in events(err)) == "lock_not_given"
     assert rows(COLUMNS) == [(0,)]
     assert rows("SELECT revision FROM schema_history") == [("0001",)]
 
@@ -243,17 +243,16 @@ def _sleep(connection):
 def test_patience_that_is_over_says_how_often_it_tried(database_url):
     """Each attempt was 50 ms, and the pauses lay between."""
     guard = Guard(database_url, patience_seconds=0.5)
-    with psycopg.connect(database_url) as holder:
-        holder.execute("CREATE TABLE held (id int)")
-        holder.commit()
-        holder.execute("SELECT * FROM held")
-        with guard.engine.connect() as connection, pytest.raises(LockUnavailable) as refused:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE held (id int)")
 
-            def change():
-                with connection.begin():
-                    connection.exec_driver_sql("DROP TABLE held")
+    def change():
+        with guard.engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE held")
 
-            guard.insist(change)
+    holding = open_transaction(database_url, "SELECT * FROM held")
+    with holding, pytest.raises(LockUnavailable) as refused:
+        guard.insist(change)
     guard.close()
 
     assert 2 <= refused.value.attempts <= 10

@@ -49,6 +49,24 @@ def test_the_program_prints_what_it_did(history, database_url, database):
     assert "things" in tables(database)
 
 
+def test_the_program_takes_the_url_from_a_file(history, database_url, database, tmp_path):
+    """As a Job does that has the secret mounted."""
+    file = tmp_path / "url"
+    file.write_text(f"{database_url}\n")
+    code, _, err = history.run("", file=file)
+
+    assert (code, err) == (0, "")
+    assert recorded(database) == [("0001", "expand")]
+
+
+def test_the_program_says_that_the_file_is_missing(history, tmp_path):
+    """In the JSON that whoever started it reads."""
+    code, _, err = history.run("", file=tmp_path / "none")
+
+    assert code == 1
+    assert "No such file or directory" in json.loads(err)["error"]
+
+
 def test_a_second_run_does_nothing(history, database_url, database):
     """It says so, and is no failure."""
     upgrade("shop", phase="expand", database_url=database_url)

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
@@ -56,7 +57,7 @@ def _do(asked: argparse.Namespace) -> dict[str, object]:
     # Not before it is needed: Alembic takes a third of a second.
     from platform_kit.migrations.runner import plan, revert, upgrade  # noqa: PLC0415
 
-    service, url = asked.service, _database_url(asked.service)
+    service, url = asked.service, _database(asked.service)
     if asked.dry_run or asked.sql:
         return asdict(plan(service, phase=asked.phase, database_url=url, with_sql=asked.sql))
     if asked.revert_to is not None:
@@ -74,13 +75,13 @@ def _described(service: str) -> dict[str, object]:
     return {"service": service, "heads": heads, **asdict(declared)}
 
 
-def _database_url(service: str) -> str:
+def _database(service: str) -> str | Path:
     class Settings(ServiceSettings):
         model_config = SettingsConfigDict(env_prefix=f"{service.upper()}_")
 
         router_url: str = ""  # no part of a migration
 
-    return load_settings(Settings).database_url
+    return load_settings(Settings).database
 
 
 if __name__ == "__main__":

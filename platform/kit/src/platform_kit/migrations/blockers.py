@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import threading
 
-import psycopg
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from platform_kit.errors import Blocker
 from platform_kit.migrations.events import tell
@@ -30,11 +31,11 @@ FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(%s)) ORDER BY xact_start
 class Lookout:
     """Looks at what a statement waits for. `seen` is whom it saw last."""
 
-    def __init__(self, url: str) -> None:
-        """Take a `postgresql://` URL. Connects when first needed."""
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine of its own. Connects when first needed."""
         self.seen: tuple[Blocker, ...] = ()
-        self._url = url
-        self._connection: psycopg.Connection | None = None
+        self._engine = engine
+        self._connection: Connection | None = None
         self._watch: _Watch | None = None
 
     def begin(self, pid: int, *, statement: str, patient: bool) -> None:
@@ -58,11 +59,9 @@ class Lookout:
     def look(self, pid: int) -> tuple[Blocker, ...]:
         """Return whom the backend waits for now, and keep it if there is anybody."""
         if self._connection is None or self._connection.closed:
-            name = "platform_kit.migrations lookout"
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, application_name=name, connect_timeout=5
-            )
-        rows = self._connection.execute(BLOCKERS, [pid]).fetchall()
+            connection = self._engine.connect()
+            self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        rows = self._connection.exec_driver_sql(BLOCKERS, (pid,))
         found = tuple(
             Blocker(blocker, application, round(age, 1), state, query[:QUERY_CHARACTERS])
             for blocker, application, age, state, query in rows
@@ -82,7 +81,7 @@ class _Watch(threading.Thread):
         every = SLOW_LOOK_SECONDS if self._patient else FIRST_LOOK_SECONDS
         while not self._stop_asked.wait(every):
             # To see who blocks is a courtesy: that it fails must not fail the migration.
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(SQLAlchemyError):
                 found = self._lookout.look(self._pid)
                 if found and self._patient:
                     blockers = [str(blocker) for blocker in found]

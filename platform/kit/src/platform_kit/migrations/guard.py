@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 from psycopg import errors
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from platform_kit.database import engine as engine_for
 from platform_kit.errors import LockUnavailable, StatementTooLong
 from platform_kit.migrations.blockers import Lookout
 from platform_kit.migrations.events import tell
@@ -41,11 +43,13 @@ T = TypeVar("T")
 class Guard:
     """An engine whose statements cannot hold up what else runs on the database."""
 
-    def __init__(self, database_url: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, database_url: str | Path, *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self.database_url = database_url
         self.patience_seconds = patience_seconds
         self.plain_changes = 0  # statements of a revision itself, not of a helper
-        self.lookout = Lookout(database_url)
+        self.lookout = Lookout(engine(database_url, application=f"{APPLICATION} lookout"))
         self.engine = engine(database_url, application=APPLICATION)
         event.listen(self.engine, "connect", _limit_session)
         event.listen(self.engine, "before_cursor_execute", self._before)
@@ -119,10 +123,10 @@ class Guard:
         self.lookout.end()
 
 
-def engine(database_url: str, *, application: str) -> Engine:
+def engine(database_url: str | Path, *, application: str) -> Engine:
     """Return an engine without a pool: a connection ends when it is given back."""
-    return create_engine(
-        make_url(database_url).set(drivername="postgresql+psycopg"),
+    return engine_for(
+        database_url,
         poolclass=NullPool,
         connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": application},
     )

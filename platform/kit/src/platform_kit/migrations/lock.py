@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, func, select, text
 
@@ -31,7 +32,7 @@ WHERE application_name = :name AND datname = current_database() AND pid <> pg_ba
 
 
 @contextmanager
-def one_runner(database_url: str) -> Iterator[None]:
+def one_runner(database_url: str | Path) -> Iterator[None]:
     """Wait until no other runner is at work, and be the one until the end."""
     keeper = engine(database_url, application=f"{APPLICATION} lock")
     with keeper.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from pathlib import Path
 from typing import Self
 
 from platform_kit.migrations.bookkeeping import SCHEMA
@@ -19,7 +20,7 @@ WRITE = f'UPDATE "{SCHEMA}".probes SET writes = writes + 1 WHERE id = 1'  # noqa
 class Probe:
     """Writes to a row of its own until the end of the block."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str | Path) -> None:
         self._engine = engine(database_url, application=f"{APPLICATION} probe")
         self._seconds: deque[float] = deque(maxlen=KEPT)
         self._stop = threading.Event()

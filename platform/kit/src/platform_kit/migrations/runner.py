@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -67,11 +68,15 @@ class Plan:
 
 
 def upgrade(
-    service: str, *, phase: str, database_url: str, patience_seconds: float = PATIENCE_SECONDS
+    service: str,
+    *,
+    phase: str,
+    database_url: str | Path,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> Upgrade:
     """Upgrade to the phase's head. Waits for a runner that is at work; does nothing where nothing is to do.
 
-    A contract run also ends what was kept in a shadow until a date that is over.
+    `database_url` is the URL, or the file that holds it. A contract run also ends what was kept in a shadow until a date that is over.
     """
     script = _script(service, phase=phase)
     with _at_work(database_url, patience_seconds) as guard:
@@ -86,7 +91,7 @@ def upgrade(
 
 
 def revert(
-    service: str, *, to: str, database_url: str, patience_seconds: float = PATIENCE_SECONDS
+    service: str, *, to: str, database_url: str | Path, patience_seconds: float = PATIENCE_SECONDS
 ) -> Revert:
     """Take back every expand revision after `to`, newest first; raise `RevertRefused` before anything is done.
 
@@ -102,7 +107,7 @@ def revert(
         return Revert(service, "expand", before, _heads(guard), gone, _oldest_release(guard))
 
 
-def plan(service: str, *, phase: str, database_url: str, with_sql: bool = False) -> Plan:
+def plan(service: str, *, phase: str, database_url: str | Path, with_sql: bool = False) -> Plan:
     """Return what `upgrade` would do, changing nothing.
 
     The statements are those of a run that nothing interrupted before: a helper that finds a part done
@@ -137,7 +142,7 @@ def _config(service: str) -> Config:
 
 
 @contextmanager
-def _at_work(database_url: str, patience_seconds: float) -> Iterator[Guard]:
+def _at_work(database_url: str | Path, patience_seconds: float) -> Iterator[Guard]:
     with one_runner(database_url):
         guard = Guard(database_url, patience_seconds=patience_seconds)
         try:
