@@ -191,7 +191,7 @@ def end_dual_write(table: str, old: Sequence[str], new: Sequence[str], *, keep_u
     """
     with work("end_dual_write", phases=("contract",)) as at:
         name = trigger_name(table, old, new)
-        if has_trigger(at, table, name) or at.connection is None:
+        if has_trigger(at, table, name) or at.dry:
             at.change(
                 table,
                 f"DROP TRIGGER IF EXISTS {quoted(name)} ON {quoted(table)}",

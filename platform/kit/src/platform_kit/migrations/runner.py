@@ -110,18 +110,17 @@ def revert(
 def plan(service: str, *, phase: str, database_url: str | Path, with_sql: bool = False) -> Plan:
     """Return what `upgrade` would do, changing nothing.
 
-    The statements are those of a run that nothing interrupted before: a helper that finds a part done
-    leaves that out.
+    The statements (`with_sql`) are those that are left to do: a helper that finds a part done leaves it out.
     """
     script = _script(service, phase=phase)
     guard = Guard(database_url)
     try:
         before = _heads(guard)
+        steps = _up(script, phase, tuple(before))
+        pending = [step.revision.revision for step in steps]
+        sql = _written(script, guard, phase, tuple(before)) if with_sql else None
     finally:
         guard.close()
-    steps = _up(script, phase, tuple(before))
-    pending = [step.revision.revision for step in steps]
-    sql = _written(script, phase, tuple(before)) if with_sql else None
     return Plan(service, phase, before, pending, sql)
 
 
@@ -192,7 +191,7 @@ def _run_environment(
             _announce(step, run, buffer)
         return list(found)
 
-    written = {"as_sql": True, "starting_rev": heads} if run.guard is None else {}
+    written = {"as_sql": True, "starting_rev": heads} if run.dry else {}
     with EnvironmentContext(config, script, fn=steps, **written):
         script.run_env()
 
@@ -234,8 +233,10 @@ def _down(script: ScriptDirectory, to: str, at: tuple[str, ...]) -> list[Revisio
     return steps
 
 
-def _written(script: ScriptDirectory, phase: str, at: tuple[str, ...]) -> dict[str, list[str]]:
-    run = Run(None)
+def _written(
+    script: ScriptDirectory, guard: Guard, phase: str, at: tuple[str, ...]
+) -> dict[str, list[str]]:
+    run = Run(guard, dry=True)
     _run_environment(script, run, lambda script, at: _up(script, phase, at), heads=at)
     return run.sql
 
