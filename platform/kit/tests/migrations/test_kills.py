@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from writers import Writer
 
 HERE = Path(__file__).parent
 
@@ -149,3 +152,51 @@ def test_kills_on_a_large_table(history, things, apply, database, copies, phase,
     prepare(history, things, apply, database, count=count, seconds=2.0, phase=phase)
 
     assert kill_everywhere(history, copies, count=count, phase=phase) > 50
+
+
+def random_kills(history, url, *, seed, kills):
+    """Run the program again and again and end it at random moments; return how often that hit."""
+    rng, hit = random.Random(seed), 0
+    command = [sys.executable, "-m", "platform_kit.migrations", "shop"]
+    environment = {**os.environ, "PYTHONPATH": str(history.source), "SHOP_DATABASE_URL": url}
+    while hit < kills:
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as program:
+            try:
+                program.wait(rng.uniform(0.9, 2.5))
+            except subprocess.TimeoutExpired:
+                program.send_signal(signal.SIGKILL)
+        if program.returncode == 0:
+            return hit
+        hit += 1
+    return hit
+
+
+@pytest.mark.parametrize(
+    ("count", "kills"),
+    [
+        pytest.param(3_000, 4, marks=pytest.mark.integration),
+        pytest.param(100_000, 20, marks=pytest.mark.campaign),
+    ],
+)
+def test_random_kills_while_old_and_new_code_write(
+    history, things, apply, database, database_url, count, kills
+):
+    """What both have written is there, once, in both columns; the last run finishes what all had begun."""
+    prepare(history, things, apply, database, count=count, seconds=0.004, phase="expand")
+    with Writer(database_url, table="things", columns=("name",), make=lambda n: (f"o{n}",)) as old:
+        hit = random_kills(history, database_url, seed=count, kills=kills)
+        apply()
+        with Writer(
+            database_url, table="things", columns=("title",), make=lambda n: (f"n{n}",)
+        ) as new:
+            random_kills(history, database_url, seed=1, kills=1)
+    written = {**old.wrote, **new.wrote}
+    found = rows(database_url, "SELECT id, name, title FROM things")
+
+    assert hit > 0
+    assert len(found) == count + len(written)
+    assert [row for row in found if row[1] != row[2]] == []
+    assert {key: name for key, name, _ in found if key in written} == {
+        key: name for key, (name,) in written.items()
+    }
+    assert rows(database_url, INVALID) == rows(database_url, UNVALIDATED) == []
