@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 EXPAND = """
 migrations.add_column("things", sa.Column("kind", sa.Text))
 migrations.rename_column("things", "name", "title", writer_seconds={seconds})
-migrations.backfill("things", {{"kind": "'old'"}}, where="kind IS NULL", writer_seconds={seconds})
+migrations.backfill("things", {{"kind": "'old'"}}, where="kind IS NULL AND id <= {count}", writer_seconds={seconds})
 migrations.add_check("things", "things_price", "price >= 0")
 migrations.create_index("things_by_title", "things", ["title"])
 migrations.add_unique("things", "things_title", ["title", "id"])
@@ -97,7 +97,7 @@ def prepare(history, things, apply, database, *, count, seconds, phase):
     things(count)
     history.add("0002", BEFORE, after="0001")
     apply()
-    history.add("0003", EXPAND.format(seconds=seconds), after="0002")
+    history.add("0003", EXPAND.format(seconds=seconds, count=count), after="0002")
     history.add("c001", CONTRACT, label="contract", depends="0003")
     if phase == "contract":
         apply()

@@ -60,7 +60,10 @@ ORDERED = [
 
 def test_versions_are_ordered_as_semver_says():
     """The example of its section 11, and numbers that are not words."""
-    assert sorted(ORDERED[::-1], key=precedence) == ORDERED
+    as_words = sorted(ORDERED)
+
+    assert as_words != ORDERED
+    assert sorted(as_words, key=precedence) == ORDERED
 
 
 @given(st.tuples(*[st.integers(0, 99)] * 3), st.tuples(*[st.integers(0, 99)] * 3))
