@@ -42,7 +42,7 @@ scrape_configs:
   metric_relabel_configs:
   - source_labels: [service]
     regex: (product-.+)@file
-    replacement: product-dev-$1-http-80@kubernetesgateway
+    replacement: httproute-p-gw-x-ep-y-0-ab-svc-product-dev-$1-0@kubernetesgateway
     target_label: service
 - job_name: pods
   static_configs:
@@ -167,7 +167,9 @@ def test_a_bad_query_is_named_with_prometheus_own_words(both: Both) -> None:
     """All are asked as one, and the one that is wrong is found."""
     source = both.source(Queries(refused="sum by (instance) (nonsense{"))
 
-    with pytest.raises(InputError, match=r"`refused`: Prometheus refuses it: .*parse error") as told:
+    with pytest.raises(
+        InputError, match=r"`refused`: Prometheus refuses it: .*parse error"
+    ) as told:
         source.read()
     assert told.value.code == "query-broken"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from deployer.commands.bulletin import bulletin_of
 from deployer.commands.context import Context
 from deployer.commands.hooks import ServiceHooks
 from deployer.commands.observer import MetricsObserver, measure_rate
@@ -160,7 +161,10 @@ def take_over(
 
 
 def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
+    announce = bulletin_of(context, service)
+
     def tell(state: Rollout, event: Event | None) -> None:
+        announce(state, event)
         if state.phase in {Phase.ROLLED_BACK, Phase.FAILED}:
             _report_incident(context, service)
         listen(state, event)

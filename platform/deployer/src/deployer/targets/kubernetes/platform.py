@@ -27,6 +27,7 @@ class Platform:
         """Install or upgrade it for these services."""
         self._have_namespace()
         policy = self._names.policy
+        image = policy.postgresql_image
         namespaces = {service: self._names.namespace(service) for service in services}
         self._helm.install(
             ENVIRONMENT,
@@ -44,7 +45,7 @@ class Platform:
                 POSTGRESQL,
                 self._charts / POSTGRESQL,
                 namespace=self._names.platform,
-                values={"databases": namespaces},
+                values={"databases": namespaces} | ({"image": image} if image else {}),
             )
 
     def _have_namespace(self) -> None:
