@@ -33,6 +33,8 @@ def test_a_dry_run_says_what_it_would_do(four, history, database_url, rows):
         "service": "shop",
         "phase": "expand",
         "before": [],
+        "applied": [],
+        "oldest_release": None,
         "pending": ["0001", "0002", "0003"],
         "sql": None,
     }
@@ -49,6 +51,8 @@ def test_a_dry_run_of_contract_has_what_it_needs(four, apply, database_url):
     after = plan("shop", phase="contract", database_url=database_url)
 
     assert (before.pending, after.pending) == (["c001"], [])
+    assert (before.oldest_release, after.oldest_release) == (None, "1.2.0")
+    assert after.applied == ["0001", "0002", "0003", "c001"]
 
 
 def test_the_history_is_described_without_a_database(four, history):
