@@ -6,6 +6,7 @@ Every statement, a helper's or a plain `op.execute`, is given the limits of its 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,9 +79,9 @@ class Guard:
 
     def _pause(self, error: DBAPIError, backoff: Backoff, *, waited: float, attempts: int) -> float:
         statement = shortened(error.statement or "")
-        if isinstance(error.orig, errors.QueryCanceled):
-            kind = limits(lock_class(statement))
-            raise StatementTooLong(statement, seconds=kind.statement / 1000) from error
+        allowed = limits(lock_class(statement)).statement
+        if isinstance(error.orig, errors.QueryCanceled) and allowed:
+            raise StatementTooLong(statement, seconds=allowed / 1000) from error
         if not isinstance(error.orig, RETRIED):
             raise error
         pause = backoff.pause(waited)
@@ -146,6 +147,8 @@ def _limit_session(connection: psycopg.Connection, _: object) -> None:
     connection.execute(
         f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MILLISECONDS}"
     )
-    # A runner that was killed is noticed while its statement runs, not when it ends (Linux only).
-    connection.execute("SET client_connection_check_interval = '1s'")
     connection.commit()
+    # A runner that was killed is noticed while its statement runs, not when it ends. Not every
+    # system can: there the next runner ends what was left (`lock.py`).
+    with contextlib.suppress(psycopg.Error), connection.transaction():
+        connection.execute("SET client_connection_check_interval = '1s'")
