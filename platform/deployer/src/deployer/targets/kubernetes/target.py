@@ -144,14 +144,17 @@ class KubernetesTarget:
     def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
         """Give the slot `weight` percent and the other the rest; return when the Gateways do it."""
         shares = {slot: weight, slot.other: 100 - weight}
-        self._require_ready(self.states.read(service), shares)
+        before = self.states.read(service)
+        self._require_ready(before, shares)
+        # Of the slot that the traffic leaves nothing is expected.
+        gaining = tuple(each for each, held in before.slots if shares[each] > held.weight)
 
         def reweigh(record: ServiceRecord) -> ServiceRecord:
             for each, content in record.slots:
                 record = record.with_slot(each, replace(content, weight=shares[each]))
             return record
 
-        self._publish(self.states.update(service, reweigh, fence=fence))
+        self._publish(self.states.update(service, reweigh, fence=fence), answering=gaining)
 
     def promote(
         self, service: ServiceName, slot: Slot, *, standby_until: float | None, fence: Fence
