@@ -16,6 +16,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ PAUSE = "pause:testbed"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
 MAKE_SECONDS = 900  # seen: 35-115
+UNUSED_SECONDS = 21 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def make(folders: Folders) -> Path:
             if not archive.exists():
                 with timed(f"making {recipe.name}"):
                     _replace(archive, partial(_make, recipe, folders))
+            archive.touch()
+        _forget_unused(folder)
     return folder
 
 
@@ -119,6 +123,7 @@ def seed(folders: Folders) -> bool:
     kept = _kept(folders)
     if not kept.exists():
         return False
+    kept.touch()
     with tarfile.open(kept) as archive:
         archive.extractall(folders.within("registry"), filter="data")
     return True
@@ -145,6 +150,13 @@ def load(folders: Folders, engine: Engine, registry: str, *, seeded: bool) -> No
 _DATA = "/var/lib/postgresql/data"
 _USER = 'echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >> "$1/etc/passwd"'
 _CREATE = '"$1/etc/postgresql-common/createcluster.conf"'
+
+
+def _forget_unused(folder: Path) -> None:
+    """Delete archives of recipes that nobody has followed for some weeks: a checkout may be old."""
+    for archive in folder.glob("*.tar"):
+        if time.time() - archive.stat().st_mtime > UNUSED_SECONDS:
+            archive.unlink()
 
 
 def _of_this_machine() -> tuple[tuple[str, str], ...]:
