@@ -36,7 +36,7 @@ def image(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("image")
     (folder / "Dockerfile").write_text(DOCKERFILE)
     reference = f"{cluster.registry}/testbed/web:1"
-    cluster.run("docker", "build", "--quiet", "--tag", reference, str(folder), seconds=300)
+    cluster.run("docker", "build", "--quiet", "--tag", reference, str(folder), seconds=580)
     cluster.run("docker", "push", "--quiet", reference, seconds=300)
     return reference
 
