@@ -14,6 +14,7 @@ import urllib3
 
 from deployer.commands.context import Context, open_context
 from deployer.commands.demo.story import Customer, stories
+from deployer.commands.demo.traffic import Traffic
 from deployer.commands.release import Wanted
 from deployer.commands.up import down, up
 from deployer.targets.local.ports import free_ports
@@ -89,3 +90,21 @@ def record(full: bool) -> Callable[..., None]:
             figures.write(name, found)
 
     return write
+
+
+@pytest.fixture
+def short(stack: Context) -> Iterator[Context]:
+    """The stack under a canary of two short steps."""
+    from campaign.policy import SHORT, policy
+
+    with policy(stack, **SHORT) as context:
+        yield context
+
+
+@pytest.fixture
+def busy(customer: Customer) -> Iterator[Traffic]:
+    """Enough traffic for verdicts, and little enough that a machine of two cores has time left."""
+    from campaign.passages import clients
+
+    with clients(customer, per_second=120.0, count=16) as traffic:
+        yield traffic

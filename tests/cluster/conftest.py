@@ -66,7 +66,7 @@ def stack(equipped: Cluster, clone: Path) -> Iterator[Context]:
     from e2e.shop import OLD, PRODUCT
 
     dressed(clone / "environments" / "dev.toml", equipped)
-    context = open_context(clone, "dev", say=lambda text: print(text, file=sys.stderr))
+    context = open_context(clone, "dev")
     namespaces = [context.target.names.namespace(each) for each in context.workspace.services]
     try:
         bring_up(context, {PRODUCT: Wanted(PRODUCT, OLD)})
