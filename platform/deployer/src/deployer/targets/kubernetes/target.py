@@ -19,6 +19,8 @@ from deployer.errors import InputError, OperationError
 from deployer.ledger import StaleFenceError
 from deployer.metrics import MetricsSource
 from deployer.model import Fence, Release, ServiceName, Slot
+from deployer.programs import require_helm
+from deployer.rights import SERVICE_RIGHTS, require_rights
 from deployer.targets import request_log
 from deployer.targets.kubernetes.charts import Charts
 from deployer.targets.kubernetes.helm import Helm
@@ -239,6 +241,15 @@ class KubernetesTarget:
         return source_of(
             self._cluster, self.names, self.pods, self.states, service, candidate=candidate
         )
+
+    def require_usable(self, services: Sequence[ServiceName]) -> None:
+        """See that Helm is there, and that we have every right in the services' namespaces.
+
+        Raises OperationError `helm-missing`, `helm-too-old` or `rights-missing`.
+        """
+        require_helm()
+        for service in services:
+            require_rights(self._cluster, self.names.namespace(service), SERVICE_RIGHTS)
 
     def heal(self, service: ServiceName) -> None:
         """Have in the slots and the routes what the record says, the live slot first."""
