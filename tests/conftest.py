@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,10 +64,28 @@ def stack(clone: Path) -> Iterator[Context]:
 @pytest.fixture(scope="session")
 def customer(stack: Context) -> Customer:
     """Somebody who has played every service's story: registered, logged in, stocked and bought."""
-    router = stack.target.router
-    somebody = Customer(router.public_url, router.internal_url)
+    somebody = Customer(stack.target.public_url, stack.target.internal_url)
     with urllib3.PoolManager(retries=False, timeout=10.0) as http:
         for story in stories(stack.workspace):
             for step in story.steps:
                 somebody.play(step, http)
     return somebody
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether all repetitions are asked for; one of each otherwise."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def record(full: bool) -> Callable[..., None]:
+    """Write figures, unless too few were measured to be worth it."""
+
+    def write(name: str, **found: object) -> None:
+        if full:
+            import figures
+
+            figures.write(name, found)
+
+    return write

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import figures
 import pytest
 from campaign.passages import clients
 from campaign.policy import SHORT, policy
@@ -10,23 +9,6 @@ from campaign.policy import SHORT, policy
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer
 from deployer.commands.demo.traffic import Traffic
-
-
-@pytest.fixture(scope="session")
-def full(request: pytest.FixtureRequest) -> bool:
-    """Whether all repetitions are asked for; one of each otherwise."""
-    return bool(request.config.getoption("--full"))
-
-
-@pytest.fixture(scope="session")
-def record(full: bool) -> Callable[..., None]:
-    """Write figures, unless too few were measured to be worth it."""
-
-    def write(name: str, **found: object) -> None:
-        if full:
-            figures.write(name, found)
-
-    return write
 
 
 @pytest.fixture

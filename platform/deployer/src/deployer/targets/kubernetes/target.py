@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployer.cluster import Cluster, Object, ObjectChanged, annotation, metadata
+from deployer.cluster import Cluster, Object, ObjectChanged, annotation, in_pod, metadata
 from deployer.environment import Environment
 from deployer.errors import InputError, OperationError
 from deployer.ledger import StaleFenceError
@@ -74,7 +74,7 @@ class KubernetesTarget:
         self._environment = environment
         self._services = tuple(services)
         self._safeguards = safeguards
-        helm = Helm(cluster, environment.kubernetes.context)
+        helm = Helm(cluster, "" if in_pod() else environment.kubernetes.context)
         shipments = Shipments(cluster, self.names)
         self._charts = Charts(helm, self.names, shipments, environment)
         self._migrations = Migrations(cluster, self.names, self._charts)
