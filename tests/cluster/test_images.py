@@ -122,10 +122,17 @@ def run(docker) -> Iterator[Callable[..., Container]]:
         docker("rm", "--force", "--volumes", name)
 
 
+@pytest.fixture(scope="module")
+def postgres_image(cluster, docker) -> str:
+    """Return where PostgreSQL comes from: the cluster's registry, where that has a stand-in for it."""
+    stand_in = f"{cluster.registry}/library/{POSTGRES}"
+    return stand_in if docker("pull", "--quiet", stand_in).code == 0 else POSTGRES
+
+
 @pytest.fixture
-def database(docker, run, tmp_path) -> Path:
+def database(docker, run, postgres_image, tmp_path) -> Path:
     """Have PostgreSQL in a container, and the file with its URL as a secret is mounted."""
-    server = run("--user=999", "--entrypoint=sh", POSTGRES, "-ec", START_POSTGRES)
+    server = run("--user=999", "--entrypoint=sh", postgres_image, "-ec", START_POSTGRES)
     ask = ("exec", server.name, "pg_isready", "--host=127.0.0.1", "--username=postgres")
     eventually(lambda: docker(*ask).code == 0)
     where = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
