@@ -7,7 +7,8 @@ longer than it may, the pauses double, up to nine tenths of the time; when it do
 
 from __future__ import annotations
 
-WRITER_SECONDS = 0.010
+# Of the 25 ms that the slowest of a hundred writes may take beside a backfill (bench/backfill.py).
+WRITER_SECONDS = 0.016
 
 
 class Throttle:
