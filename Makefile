@@ -12,6 +12,6 @@ test: .venv/ready
 .venv/ready: constraints.txt platform/deployer/pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python -c constraints.txt -e platform/deployer tox tox-uv
+	.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python -c constraints.txt -e 'platform/deployer[local]' tox tox-uv
 	.venv/bin/python -m compileall -q platform/deployer/src
 	touch $@

@@ -21,8 +21,8 @@ from deployer.errors import OperationError
 from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.targets import Interrupted
 from deployer.targets.local import Builds, LocalTarget
-from deployer.targets.local.record import Instance, ServiceRecord, SlotRecord
 from deployer.targets.local.target import Safeguards
+from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 from deployer.workspace import Source
 
 
@@ -131,7 +131,7 @@ class Paper(Shop):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.context.__dict__["target"] = PaperTarget(self.context)
+        self.context.__dict__["local"] = PaperTarget(self.context)
         up(self.context)
 
     @property

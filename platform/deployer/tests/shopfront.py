@@ -75,7 +75,7 @@ class Shop:
         header = unfinished(self.context, PRODUCT)
         if state.phase in LOOKING and header is not None:
             wish = Request(time.time(), Verb.PROMOTE, by="the scenario", why="no traffic")
-            self.context.ledger.request(header.id, wish)
+            self.context.ledger.request(header.service, header.id, wish)
 
     def promote_next(self) -> str:
         """Roll out a version that was never there before, and return it."""
@@ -158,7 +158,7 @@ class Shop:
                 time.sleep(seconds)
 
         context = replace(self.context, clock=Ahead())
-        context.__dict__["target"] = self.context.target
+        context.__dict__["local"] = self.context.target
         return context
 
 

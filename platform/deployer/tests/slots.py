@@ -15,7 +15,7 @@ from polling import eventually
 from deployer.environment import Environment
 from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.targets.local import LocalTarget, Safeguards, processes
-from deployer.targets.local.record import Instance, ServiceRecord
+from deployer.targets.record import Instance, ServiceRecord
 
 PRODUCT = ServiceName("product")
 BLUE, GREEN = Slot.BLUE, Slot.GREEN

@@ -77,12 +77,13 @@ def database(database_url):
     database.dispose()
 
 
-def run(history, database_url, *, phase="expand"):
+def run(history, database_url, *, phase="expand", file=""):
     """Run the program; return its exit code and both outputs."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(history.source),
         "SHOP_DATABASE_URL": database_url,
+        "SHOP_DATABASE_URL_FILE": str(file),
     }
     command = [sys.executable, "-m", "platform_kit.migrations", "shop", "--phase", phase]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -114,6 +115,24 @@ def test_the_program_prints_what_it_did(history, database_url, database):
     }
     assert recorded(database) == [("0001", "expand")]
     assert "things" in tables(database)
+
+
+def test_the_program_takes_the_url_from_a_file(history, database_url, database, tmp_path):
+    """As a Job does that has the secret mounted."""
+    file = tmp_path / "url"
+    file.write_text(f"{database_url}\n")
+    code, _, err = run(history, "", file=file)
+
+    assert (code, err) == (0, "")
+    assert recorded(database) == [("0001", "expand")]
+
+
+def test_the_program_says_that_the_file_is_missing(history, tmp_path):
+    """In the JSON that whoever started it reads."""
+    code, _, err = run(history, "", file=tmp_path / "none")
+
+    assert code == 1
+    assert "No such file or directory" in json.loads(err)["error"]
 
 
 def test_a_second_run_does_nothing(history, database_url, database):

@@ -129,6 +129,30 @@ def test_no_error_shows_a_value(shop):
     assert refused.value.__suppress_context__
 
 
+def test_the_database_may_be_in_a_file(shop, tmp_path):
+    """Which is not read here: a secret may be mounted later than the process starts."""
+    shop.delenv("SHOP_DATABASE_URL")
+    shop.setenv("SHOP_DATABASE_URL_FILE", str(tmp_path / "url"))
+
+    assert load(ShopSettings).database == tmp_path / "url"
+
+
+def test_the_database_may_be_in_the_environment(shop):
+    """As before."""
+    assert load(ShopSettings).database == "postgresql://u:hunter2@localhost/shop"
+
+
+def test_two_places_for_the_database_are_one_too_many(shop):
+    """Whichever won, somebody would be surprised; and the URL is not shown."""
+    shop.setenv("SHOP_DATABASE_URL_FILE", "/run/secrets/database/url")
+    with pytest.raises(InvalidSetting, match="only one of both") as refused:
+        load(ShopSettings)
+
+    assert refused.value.variable == "SHOP_DATABASE_URL_FILE"
+    assert "hint: unset SHOP_DATABASE_URL" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("pep440", "expected"),
     [

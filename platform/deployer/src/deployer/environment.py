@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from deployer.errors import InputError
 from deployer.freeze import FreezeWindow
+from deployer.queries import Queries
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -102,6 +103,31 @@ class Ports(_Section):
     admin: Port = 8082
 
 
+class KubernetesPolicy(_Section):
+    """Where an environment is in a cluster, and how to reach it from here.
+
+    `{service}` and `{environment}` stand for those words in the namespaces. `public_url` and
+    `probe_url` are the Gateways `public` and `internal` as this machine reaches them, `internal_url`
+    the latter as pods do. `router` is namespace/Service:port of the router's metrics page.
+    """
+
+    context: str = ""
+    namespace: str = Field(default="{service}-{environment}", pattern=r"\{service\}")
+    platform_namespace: str = "platform-{environment}"
+    registry: str = ""
+    public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://")
+    probe_url: str = Field(default="http://127.0.0.1:8081", pattern=r"^https?://")
+    internal_url: str = Field(default="", pattern=r"^(https?://|$)")
+    gateway_class: str = "traefik"
+    metrics: Literal["scrape", "prometheus"] = "scrape"
+    router: str = Field(
+        default="platform-{environment}/traefik:metrics", pattern=r"^[^/]+/[^:]+:[\w-]+$"
+    )
+    prometheus_url: str = Field(default="", pattern=r"^(https?://|$)")
+    queries: Queries = Queries()
+    database: Literal["chart", "given"] = "given"
+
+
 class Environment(_Section):
     """All of one environment. `name` is the file's.
 
@@ -117,6 +143,7 @@ class Environment(_Section):
     limits: LimitsPolicy = LimitsPolicy()
     instance: InstancePolicy = InstancePolicy()
     ports: Ports = Ports()
+    kubernetes: KubernetesPolicy = KubernetesPolicy()
 
 
 def layered(*layers: Mapping[str, object]) -> RolloutPolicy:

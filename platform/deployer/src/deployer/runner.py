@@ -20,6 +20,7 @@ from pathlib import Path
 TAIL_LINES = 15  # of a failed program's output: enough for a compiler error, little enough to read
 
 POLL_SECONDS = 0.05  # a program that is to be interrupted ends so much later
+MISSING = 127
 TIMED_OUT = 124
 INTERRUPTED = 130
 
@@ -67,7 +68,7 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        return Completed(words, 127, "", f"{words[0]}: {error.strerror}")
+        return Completed(words, MISSING, "", f"{words[0]}: {error.strerror}")
     except subprocess.TimeoutExpired:
         return Completed(words, TIMED_OUT, "", f"{words[0]}: no end after {timeout_seconds:g} s")
     return Completed(words, done.returncode, done.stdout, done.stderr)
@@ -99,7 +100,7 @@ def run_unless(
                 start_new_session=True,
             )
         except OSError as error:
-            return Completed(words, 127, "", f"{words[0]}: {error.strerror}")
+            return Completed(words, MISSING, "", f"{words[0]}: {error.strerror}")
         code = _watch(process, interrupted, deadline=time.monotonic() + timeout_seconds)
         output.seek(0)
         text = output.read()

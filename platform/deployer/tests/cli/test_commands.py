@@ -16,7 +16,7 @@ from deployer.commands.demo.report import BadRelease, Promotion, Report
 from deployer.commands.orders import unfinished
 from deployer.commands.rollback import promoted_releases
 from deployer.engine import Event, Rollout
-from deployer.ledger.file import this_holder
+from deployer.ledger.holder import this_holder
 from deployer.targets.local import ports
 
 STATUS = {"service", "ready", "live", "candidate", "standby", "standby_until", "rollout"}
@@ -64,7 +64,7 @@ def everything(paper: Paper) -> object:
     builds = sorted(path.name for path in (paper.root / ".deployer/paper").iterdir())
     ledger = paper.context.ledger
     history = ledger.history(PRODUCT)
-    entries = [ledger.entries(header.id) for header in history]
+    entries = [ledger.entries(header.service, header.id) for header in history]
     record = paper.context.target.records.read(PRODUCT)
     return builds, history, entries, record, list(paper.target.calls)
 
@@ -396,7 +396,7 @@ def test_a_running_rollout_is_asked(on_paper: Paper, call, verb: str):
     done = call(verb, "product")
     header = unfinished(on_paper.context, PRODUCT)
     assert header is not None
-    (wish,) = ledger.requests(header.id)
+    (wish,) = ledger.requests(header.service, header.id)
     ledger.release(lease)
 
     assert (done.exit_code, done.stdout) == (0, "")

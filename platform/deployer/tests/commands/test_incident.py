@@ -27,7 +27,7 @@ def incidents(paper: Paper) -> list[Path]:
 class Failing:
     """Looks in which half of the candidate's requests fail."""
 
-    def __init__(self, _target: object) -> None:
+    def __init__(self, _target: object, **_say: object) -> None:
         self.looks = 0
 
     def look(self, _rollout: Rollout, *, at: float) -> Look:
@@ -58,7 +58,7 @@ def log_failure(paper: Paper, version: str) -> None:
 
 def test_a_rollback_by_the_analysis_leaves_an_incident(paper: Paper, monkeypatch):
     """Cause, where the time went, timeline, counts, failing requests, and what differed."""
-    monkeypatch.setattr(orders, "ScrapeObserver", Failing)
+    monkeypatch.setattr(orders, "MetricsObserver", Failing)
     version = paper.commit_next()
     log_failure(paper, version)
     began = time.time()
@@ -85,7 +85,7 @@ def test_a_rollback_by_the_analysis_leaves_an_incident(paper: Paper, monkeypatch
 
 def test_why_says_where_the_time_went_and_what_would_have_changed_it(paper: Paper, monkeypatch):
     """The fault's first look, the look that showed it, the old slot, the traffic."""
-    monkeypatch.setattr(orders, "ScrapeObserver", Failing)
+    monkeypatch.setattr(orders, "MetricsObserver", Failing)
     paper.commit_next()
     rollout(paper.context, [wanted()])
     (account,) = why(paper.context, PRODUCT)

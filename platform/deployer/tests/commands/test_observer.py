@@ -8,7 +8,6 @@ import pytest
 import urllib3
 from shopfront import PRODUCT, Shop, until
 
-from deployer.commands.observer import source_of
 from deployer.metrics import Outcome, Reading
 
 pytestmark = pytest.mark.integration
@@ -25,7 +24,7 @@ def test_reservations_and_their_latency_reach_the_deployer(shop: Shop) -> None:
     """One that is made, the same again, and one of what is not there: two attempts, one success."""
     slot = shop.context.target.situation(PRODUCT).live
     assert slot is not None
-    source = source_of(shop.context.target, PRODUCT, candidate=slot)
+    source = shop.context.target.metrics(PRODUCT, slot)
     source.read()
     tea = put(
         shop,

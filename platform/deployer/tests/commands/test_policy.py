@@ -151,8 +151,8 @@ def test_an_environment_of_another_target_says_how_to_rehearse_it(checkout: Path
     text = (checkout / "environments/local.toml").read_text()
     (checkout / "environments/prod.toml").write_text(text.replace('"local"', '"kubernetes"', 1))
     with pytest.raises(InputError) as refused:
-        _ = open_context(checkout, "prod").target
+        _ = open_context(checkout, "prod").local
 
-    assert refused.value.code == "target-missing"
+    assert refused.value.code == "not-local"
     assert refused.value.hint.endswith("--env prod --target local")
     assert open_context(checkout, "prod", target="local").target.records.services() == ()

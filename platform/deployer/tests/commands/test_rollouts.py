@@ -18,7 +18,7 @@ from deployer.commands.why import why
 from deployer.engine import Phase
 from deployer.errors import ConflictError, InputError, OperationError
 from deployer.ledger import Verb
-from deployer.ledger.file import this_holder
+from deployer.ledger.holder import this_holder
 from deployer.model import Slot
 from deployer.releases import Version
 

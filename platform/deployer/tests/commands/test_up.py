@@ -22,7 +22,8 @@ from deployer.commands.why import why
 from deployer.engine import Phase
 from deployer.errors import InputError, OperationError
 from deployer.ledger import Entry
-from deployer.ledger.file import FileLedger, this_holder
+from deployer.ledger.file import FileLedger
+from deployer.ledger.holder import this_holder
 
 
 def processes_of(context: Context) -> set[tuple[str, int]]:
@@ -44,7 +45,7 @@ def die_when(monkeypatch: pytest.MonkeyPatch, phase: Phase) -> None:
 def on_paper(checkout: Path, said: list[str] | None = None) -> Context:
     """An environment on paper where nothing is installed yet."""
     context = open_context(checkout, "local", say=(said if said is not None else []).append)
-    context.__dict__["target"] = PaperTarget(context)
+    context.__dict__["local"] = PaperTarget(context)
     return context
 
 

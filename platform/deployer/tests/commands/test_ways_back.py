@@ -20,7 +20,7 @@ from deployer.driver import encode_order
 from deployer.engine import Event, Kind, Order, Phase, Rollout
 from deployer.errors import InputError
 from deployer.ledger import Header, Lease, LeaseHeldError, Verb
-from deployer.ledger.file import this_holder
+from deployer.ledger.holder import this_holder
 from deployer.releases import Version
 
 ELSEWHERE = "other-host:1:1.00"  # a holder that can't be looked at from here
@@ -123,7 +123,7 @@ def test_nobody_hears_what_is_asked_of_an_interrupted_rollout(paper: Paper):
     )
     header = unfinished(paper.context, PRODUCT)
     assert header is not None
-    assert not paper.context.ledger.has_requests(header.id)
+    assert not paper.context.ledger.has_requests(header.service, header.id)
 
 
 def test_the_next_rollout_of_the_same_version_goes_on_with_an_interrupted_one(paper: Paper):
@@ -224,7 +224,7 @@ def test_a_rollback_outlives_the_holder_that_it_asked(paper: Paper, pool: Thread
     release = build_release(paper.context, wanted())
     lease, header = held_elsewhere(paper, order_rollout(paper.context, release))
     waiting = pool.submit(rollback, paper.context, PRODUCT)
-    until(lambda: paper.context.ledger.has_requests(header.id), "the wish is left")
+    until(lambda: paper.context.ledger.has_requests(header.service, header.id), "the wish is left")
     paper.context.ledger.renew(lease, now=0.0)  # it lapsed long ago
     state = waiting.result(SECONDS)
 
@@ -236,13 +236,13 @@ def test_a_rollout_that_ended_meanwhile_is_returned_as_it_is(paper: Paper):
     """Whoever takes a lease over looks again: nothing is written after an end."""
     paper.promote_next()
     (header, *_) = paper.context.ledger.history(PRODUCT)
-    entries = paper.context.ledger.entries(header.id)
+    entries = paper.context.ledger.entries(header.service, header.id)
     from deployer.commands.orders import take_over
 
     state = take_over(paper.context, header, listen=paper.push)
 
     assert state.phase is Phase.PROMOTED
-    assert paper.context.ledger.entries(header.id) == entries
+    assert paper.context.ledger.entries(header.service, header.id) == entries
 
 
 def test_a_wish_that_comes_after_the_last_moment_is_a_rollback_of_its_own(

@@ -15,7 +15,8 @@ from deployer.analysis import Counts, Look
 from deployer.driver import Driver, encode, encode_order, read_rollout
 from deployer.engine import Hook, Order, Resumed, Rollout, advance, begin_rollout, canary
 from deployer.ledger import Lease, Ledger, StaleFenceError
-from deployer.ledger.file import LEASE_SECONDS, FileLedger, this_holder
+from deployer.ledger.file import FileLedger
+from deployer.ledger.holder import LEASE_SECONDS, this_holder
 from deployer.ledger.memory import MemoryLedger
 from deployer.model import Fence, Release, RolloutId, ServiceName, Slot
 from deployer.targets import Interrupted
@@ -103,7 +104,7 @@ class Target:
         self.weights.pop(slot, None)
         self.instances.pop(slot, None)
 
-    def situation(self, service: ServiceName) -> object:
+    def situation(self, service: ServiceName, *, ask: bool = True) -> object:
         raise AssertionError("the driver decides nothing, so it looks at nothing")
 
     def _begin(self, call: str, fence: Fence | None = None) -> None:
@@ -196,4 +197,4 @@ class World:
 
     def kinds(self) -> list[str]:
         (header,) = self.ledger.history(PRODUCT)
-        return [entry.kind for entry in self.ledger.entries(header.id)]
+        return [entry.kind for entry in self.ledger.entries(header.service, header.id)]

@@ -16,7 +16,7 @@ from deployer.driver.driver import POLL_SECONDS, RETRY_SECONDS
 from deployer.engine import Kind, Phase, Point, blue_green
 from deployer.errors import OperationError
 from deployer.ledger import Request, StaleFenceError, Verb
-from deployer.ledger.file import LEASE_SECONDS, this_holder
+from deployer.ledger.holder import LEASE_SECONDS, this_holder
 from deployer.model import Slot
 from deployer.targets import Interrupted, InterruptedWait
 
@@ -33,7 +33,7 @@ def ask(world: World, *verbs: Verb) -> None:
     (header,) = world.ledger.history(PRODUCT)
     for verb in verbs:
         wish = Request(world.clock.now(), verb, by="ann", why="wrong button")
-        world.ledger.request(header.id, wish)
+        world.ledger.request(header.service, header.id, wish)
 
 
 def broken(code: str = "router-down") -> OperationError:
@@ -226,7 +226,7 @@ def test_an_abort_outweighs_a_promote_that_came_before(world: World):
 
     assert state.phase is Phase.ROLLED_BACK
     (header,) = world.ledger.history(PRODUCT)
-    assert not world.ledger.has_requests(header.id)
+    assert not world.ledger.has_requests(header.service, header.id)
 
 
 def test_what_a_person_wishes_becomes_an_event_each(world: World):
@@ -264,7 +264,7 @@ def test_hooks_are_called_and_what_they_say_is_kept(world: World):
     """The ledger has their words, where `why` and an incident find them."""
     world.run(rollout_order(hooks=HOOKS))
     (header,) = world.ledger.history(PRODUCT)
-    bodies = [entry.body for entry in world.ledger.entries(header.id)]
+    bodies = [entry.body for entry in world.ledger.entries(header.service, header.id)]
 
     assert [hook.point for hook in world.hooks.called] == list(Point)[:4]
     assert any("before-traffic: yes" in body for body in bodies)

@@ -3,89 +3,13 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from metrics.scraped import Pages
 
 from deployer.metrics import BucketMissingError, Counts, Instance, Latency, Outcome, Scrape
 from deployer.model import ServiceName, Slot
-
-
-class Pages:
-    """A server of pages that a test may change: path -> (status, body)."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, tuple[int, str]] = {}
-        pages = self.pages
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                status, body = pages.get(self.path, (404, ""))
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(body.encode())
-
-            def log_message(self, *_: object) -> None:
-                """Be quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self) -> None:
-        """Free the port."""
-        self.server.shutdown()
-        self.server.server_close()
-
-    def route(self, *, blue: tuple[int, int, int, int], green: tuple[int, int, int, int]) -> None:
-        """Write the router's page: requests, failed, slow, refused of each slot."""
-        lines = []
-        for slot, (requests, failed, slow, refused) in (("blue", blue), ("green", green)):
-            codes = (("200", requests - failed - refused), ("500", failed), ("404", refused))
-            service = f'service="product-{slot}@file"'
-            lines += [
-                f'traefik_service_requests_total{{code="{code}",{service}}} {count}'
-                for code, count in codes
-            ]
-            seconds = "traefik_service_request_duration_seconds"
-            lines.append(f'{seconds}_bucket{{code="200",{service},le="1"}} {requests - slow}')
-            lines.append(f'{seconds}_bucket{{code="200",{service},le="+Inf"}} {requests}')
-            lines.append(f'{seconds}_count{{code="200",{service}}} {requests}')
-        self.pages["/metrics"] = (200, "\n".join(lines))
-
-    def tell(
-        self,
-        name: str,
-        *,
-        healthy: bool = True,
-        memory: float = 0.1,
-        cpu: float = 0.1,
-        slow: int = 0,
-        orders: tuple[int, int] | None = None,
-    ) -> Instance:
-        """Write an instance's admin pages, and return it."""
-        labels = '{service="product",slot="green",version="1.0.0"}'
-        page = (
-            f"# TYPE process_memory_share gauge\n"
-            f"process_memory_share{labels} {memory}\nprocess_cpu_share{labels} {cpu}\n"
-            f"http_requests_in_flight{labels} 9\nhttp_requests_in_flight_slow{labels} {slow}.0\n"
-        )
-        for which, count in zip(("attempts", "successes"), orders or (), strict=False):
-            page += f'business_{which}_total{{service="product",name="orders"}} {count}.0\n'
-        self.pages[f"/{name}/health"] = (200 if healthy else 503, "{}")
-        self.pages[f"/{name}/metrics"] = (200, page)
-        return Instance(f"{self.url}/{name}", since=100.0)
-
-
-@pytest.fixture
-def server() -> Iterator[Pages]:
-    pages = Pages()
-    pages.route(blue=(0, 0, 0, 0), green=(0, 0, 0, 0))
-    yield pages
-    pages.close()
 
 
 def scrape(
@@ -95,7 +19,7 @@ def scrape(
     return Scrape(
         ServiceName("product"),
         Slot.GREEN,
-        router_url=f"{server.url}/metrics",
+        router_urls=lambda: [f"{server.url}/metrics"],
         instances_of=lambda slot: instances[slot],
         now=lambda: 1_000.0,
     )
@@ -147,7 +71,7 @@ def test_a_router_that_is_gone_is_unreachable(server: Pages) -> None:
     source = Scrape(
         ServiceName("product"),
         Slot.GREEN,
-        router_url=f"http://127.0.0.1:{free_port()}/metrics",
+        router_urls=lambda: [f"http://127.0.0.1:{free_port()}/metrics"],
         instances_of=lambda _: [],
     )
     reading = source.read()

@@ -113,7 +113,10 @@ http:
 
 def source_for(router: Router, candidate: Slot) -> Scrape:
     return Scrape(
-        ServiceName("product"), candidate, router_url=router.metrics, instances_of=lambda _: []
+        ServiceName("product"),
+        candidate,
+        router_urls=lambda: [router.metrics],
+        instances_of=lambda _: [],
     )
 
 

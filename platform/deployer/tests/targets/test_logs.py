@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.targets import FailedRequest
+from deployer.targets import FailedRequest, request_log
 from deployer.targets.local import logs
 
 ERROR = {"event": "error_raised", "exception": "ValueError", "timestamp": "2026-01-01T00:00:09Z"}
@@ -96,7 +96,7 @@ def test_a_request_that_logs_without_end_is_cut_short(tmp_path: Path):
     noise = [{**ERROR, "request_id": "a", "turn": turn} for turn in range(200)]
     (found,) = logs.failing_requests(write(tmp_path, *noise, finished("a")), since=0.0, limit=1)
 
-    assert len(found.lines) == logs.LINES_A_REQUEST
+    assert len(found.lines) == request_log.LINES_A_REQUEST
     assert json.loads(found.lines[-1]) == finished("a")
 
 

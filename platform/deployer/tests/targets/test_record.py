@@ -10,7 +10,8 @@ import pytest
 
 from deployer.ledger import StaleFenceError
 from deployer.model import Fence, Release, ServiceName, Slot
-from deployer.targets.local.record import Instance, RecordStore, ServiceRecord, SlotRecord
+from deployer.targets.local.record import RecordStore
+from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 
 PRODUCT = ServiceName("product")
 RELEASE = Release(PRODUCT, "1.0.0", "a" * 64, (("PLATFORM_FAULT_PATH", "/x"),), "abc")

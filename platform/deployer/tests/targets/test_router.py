@@ -20,8 +20,8 @@ from deployer.model import Release, ServiceName, Slot
 from deployer.targets.local import processes
 from deployer.targets.local import router as module
 from deployer.targets.local.ports import free_ports
-from deployer.targets.local.record import Instance, ServiceRecord, SlotRecord
 from deployer.targets.local.router import Router
+from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 
 pytestmark = pytest.mark.integration
 

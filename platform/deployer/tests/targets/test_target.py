@@ -19,7 +19,7 @@ from deployer.model import Fence
 from deployer.targets import InterruptedWait
 from deployer.targets.local import Safeguards, ports, processes
 from deployer.targets.local import router as router_module
-from deployer.targets.local.record import ServiceRecord
+from deployer.targets.record import ServiceRecord
 
 pytestmark = pytest.mark.integration
 

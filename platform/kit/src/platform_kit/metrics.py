@@ -141,6 +141,7 @@ class _Present(Collector):
         self._metrics = metrics
         self._activity = activity
         self._usage = usage
+        self._began = time.time()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
@@ -152,6 +153,8 @@ class _Present(Collector):
         memory, cpu = self._usage.memory_share(), self._usage.cpu_share()
         yield self._gauge("process_memory_share", "Memory as a share of the limit", memory)
         yield self._gauge("process_cpu_share", "CPU as a share of the limit", cpu)
+        # Prometheus's name, but not its client's collector: that one's CPU and memory know no limits.
+        yield self._gauge("process_start_time_seconds", "When the process was started", self._began)
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Return nothing: registering must not sample."""

@@ -22,6 +22,7 @@ from gunicorn.arbiter import Arbiter
 
 from platform_kit.errors import KitError, PortTaken, ServiceUnknown
 from platform_kit.logs import gunicorn_logs
+from platform_kit.reload import serve_reloading
 from platform_kit.settings import InstanceSettings
 from platform_kit.worker import DrainingWorker
 
@@ -98,6 +99,8 @@ def serve(service: str) -> None:
     if not _installed(service):
         raise ServiceUnknown(service)
     settings = InstanceSettings.for_service(service)
+    if settings.reload:
+        sys.exit(serve_reloading(service, settings.reload_folder))
     _refuse_taken("PLATFORM_PORT", settings.host, settings.port)
     _refuse_taken("PLATFORM_ADMIN_PORT", settings.host, settings.admin_port)
     InstanceArbiter(ServiceApplication(service, settings)).run()

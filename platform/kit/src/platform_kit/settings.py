@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_kit.errors import InvalidSetting, MissingSetting, SettingsError
@@ -17,6 +18,8 @@ from platform_kit.versions import SEMVER, installed_version
 Port = Annotated[int, Field(ge=0, le=65535)]
 SemVer = Annotated[str, StringConstraints(pattern=SEMVER)]
 Settings = TypeVar("Settings", bound=BaseSettings)
+
+DATABASE_URL_EXAMPLE = "postgresql://user:password@127.0.0.1:5432/name"
 
 _FAULTS = ("fault_error_share", "fault_latency_seconds", "fault_after_seconds", "fault_path")
 
@@ -38,6 +41,9 @@ class InstanceSettings(BaseSettings):
     memory_limit_mb: float = Field(default=256, gt=0)
     cpu_limit: float = Field(default=1.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # For development; with a folder, the code runs from a copy there.
+    reload: bool = False
+    reload_folder: Path | None = None
     faults_allowed: bool = False
     fault_error_share: float = Field(default=0, ge=0, le=1)
     fault_latency_seconds: float = Field(default=0, ge=0)
@@ -65,14 +71,34 @@ class InstanceSettings(BaseSettings):
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told. Subclass it with `SettingsConfigDict(env_prefix="ORDER_")`."""
+    """What every service is told. Subclass it with `SettingsConfigDict(env_prefix="ORDER_")`.
+
+    The database's URL comes in the environment or, where passwords are rotated, in a file: exactly one of both.
+    """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
 
-    database_url: str = Field(
-        pattern=r"^postgresql://", examples=["postgresql://user:password@127.0.0.1:5432/name"]
-    )
+    database_url: str | None = Field(default=None, pattern=r"^postgresql://")
+    database_url_file: Path | None = None
     router_url: str = Field(pattern=r"^https?://", examples=["http://127.0.0.1:8081"])
+
+    @property
+    def database(self) -> str | Path:
+        """What `Database` takes: the URL, or the file that holds the one of the moment."""
+        return self.database_url or self.database_url_file or ""
+
+    @model_validator(mode="after")
+    def _has_one_database(self) -> Self:
+        variable = f"{self.model_config.get('env_prefix', '')}DATABASE_URL"
+        if self.database_url is None and self.database_url_file is None:
+            raise MissingSetting(variable, example=DATABASE_URL_EXAMPLE)
+        if self.database_url is not None and self.database_url_file is not None:
+            raise InvalidSetting(
+                f"{variable}_FILE",
+                reason=f"{variable} is set too, and only one of both can be meant",
+                hint=f"unset {variable}",
+            )
+        return self
 
 
 def load_settings(settings: type[Settings]) -> Settings:

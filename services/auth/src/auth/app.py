@@ -11,7 +11,7 @@ from platform_kit import Database, create_app, load_settings
 def create() -> Flask:
     """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
     settings = load_settings(AuthSettings)
-    database = Database(settings.database_url)
+    database = Database(settings.database)
     return create_app(
         "auth",
         blueprints=[routes(database, Passwords())],

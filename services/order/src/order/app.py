@@ -12,7 +12,7 @@ from platform_kit import Database, ServiceClient, TokenVerifier, create_app, loa
 def create() -> Flask:
     """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
     settings = load_settings(OrderSettings)
-    database = Database(settings.database_url)
+    database = Database(settings.database)
     verifier = TokenVerifier(f"{settings.router_url}/auth/api/v1/jwks")
     timeout_seconds = settings.product_timeout_seconds
     stock = Stock(ServiceClient(settings.router_url, "product", timeout_seconds=timeout_seconds))

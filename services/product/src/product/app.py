@@ -10,7 +10,7 @@ from product.settings import ProductSettings
 def create() -> Flask:
     """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
     settings = load_settings(ProductSettings)
-    database = Database(settings.database_url)
+    database = Database(settings.database)
     return create_app(
         "product",
         blueprints=[routes(database)],

@@ -10,7 +10,7 @@ from user.settings import UserSettings
 def create() -> Flask:
     """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
     settings = load_settings(UserSettings)
-    database = Database(settings.database_url)
+    database = Database(settings.database)
     verifier = TokenVerifier(f"{settings.router_url.rstrip('/')}/auth/api/v1/jwks")
     return create_app(
         "user",

@@ -31,7 +31,7 @@ def up(*, environment: str, dry_run: bool) -> None:
         return
     began = time.monotonic()
     bring_up(context)
-    say(f"up after {time.monotonic() - began:.1f} s: {context.target.router.public_url}")
+    say(f"up after {time.monotonic() - began:.1f} s: {context.target.public_url}")
 
 
 @click.command()
@@ -43,7 +43,7 @@ def down(*, environment: str, dry_run: bool) -> None:
 
     context = open_environment(environment)
     if dry_run:
-        for name, process in context.target.processes():
+        for name, process in context.local.processes():
             click.echo(f"would stop {name} (process {process.pid})")
         return
     bring_down(context)

@@ -82,6 +82,8 @@ def print_account(account: Account) -> None:
     )
     if account.despite_freeze:
         click.echo(f"  went out in a freeze: {account.despite_freeze}")
+    if account.summary:
+        click.echo(f"  it ended: {account.summary}; the details of a rollout this old are not kept")
     for each in account.decisions:
         click.echo(
             f"  {each.at:7.1f} s  {each.before} -> {each.after}  ({each.weight} %)  {each.rule}"

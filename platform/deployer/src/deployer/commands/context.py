@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deployer.cluster import Cluster
 from deployer.driver import Clock, SystemClock
 from deployer.environment import Environment, load_environment
 from deployer.errors import InputError
 from deployer.ledger import Ledger
 from deployer.ledger.file import FileLedger
 from deployer.model import Release, ServiceName
+from deployer.targets import Builds, Place
 from deployer.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,14 +44,42 @@ class Context:
         return FileLedger(self.state / "ledger.sqlite")
 
     @cached_property
-    def target(self) -> LocalTarget:
-        """Where the releases run; raise InputError `target-missing` for a target not built in."""
+    def target(self) -> Place:
+        """Where the releases run."""
+        if self.environment.target == "local":
+            return self.local
+        from deployer.targets.kubernetes import KubernetesTarget  # noqa: PLC0415  # late: its client
+
+        return KubernetesTarget(
+            self.cluster,
+            self.environment,
+            services=self.workspace.services,
+            charts=self.workspace.root / "charts",
+            hidden=lambda service: self.workspace.declaration(service).internal,
+        )
+
+    @cached_property
+    def builds(self) -> Builds:
+        """What makes the releases."""
+        if self.environment.target == "local":
+            return self.local.builds
+        from deployer.targets.kubernetes import Images  # noqa: PLC0415  # late: its client
+
+        return Images(self.cluster, self.environment, root=self.workspace.root)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster that the environment is in."""
+        return Cluster.connect(self.environment.kubernetes.context)
+
+    @cached_property
+    def local(self) -> LocalTarget:
+        """This machine as the target; raise InputError `not-local` where releases run elsewhere."""
         if self.environment.target != "local":
             raise InputError(
-                "target-missing",
-                f"{self.environment.name} runs on {self.environment.target},"
-                " which this deployer can't drive",
-                hint=f"rehearse it on this machine: --env {self.environment.name} --target local",
+                "not-local",
+                f"{self.environment.name} runs on {self.environment.target}, not on this machine",
+                hint=f"rehearse it here: --env {self.environment.name} --target local",
             )
         from deployer.targets.local import Builds, LocalTarget  # noqa: PLC0415  # late: PostgreSQL, YAML
 
@@ -62,14 +92,13 @@ class Context:
 
     def live(self, service: ServiceName) -> Release | None:
         """The release that serves, or None before the first deployment."""
-        record = self.target.records.read(service)
-        held = record.slot(record.live) if record.live else None
+        held = self.target.situation(service, ask=False).serving
         return held.release if held else None
 
     @property
     def installed(self) -> tuple[ServiceName, ...]:
         """The services that have ever been brought up here."""
-        return self.target.records.services()
+        return self.target.installed()
 
 
 def open_context(

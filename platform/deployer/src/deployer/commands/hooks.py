@@ -45,7 +45,7 @@ class ServiceHooks:
         return done.tail
 
     def _facts(self, hook: Hook, rollout: Rollout) -> dict[str, str]:
-        order, router = rollout.order, self.context.target.router
+        order, target = rollout.order, self.context.target
         return {
             "point": hook.point,
             "environment": self.context.environment.name,
@@ -53,8 +53,8 @@ class ServiceHooks:
             "candidate": order.candidate.version,
             "live": order.live.version if order.live else "",
             "weight": str(rollout.weight),
-            "public_url": router.public_url,
-            "internal_url": router.internal_url,
+            "public_url": target.public_url,
+            "internal_url": target.internal_url,
         }
 
 

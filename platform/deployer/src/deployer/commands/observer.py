@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from deployer.analysis import Look, look_between
 from deployer.engine import Rollout
-from deployer.metrics import Instance, MetricsSource, Reading, Scrape
+from deployer.metrics import MetricsSource, Reading
 from deployer.model import ServiceName, Slot
-from deployer.targets.local import LocalTarget
-from deployer.targets.local.ports import LOOPBACK
+from deployer.targets import Place
 
 SAMPLE_SECONDS = 0.7  # long enough that ten requests a second count as more than noise
 
 
-class ScrapeObserver:
+class MetricsObserver:
     """An Observer for one rollout: it remembers the reading before."""
 
-    def __init__(self, target: LocalTarget) -> None:
+    def __init__(self, target: Place, *, say: Callable[[str], None]) -> None:
+        self._say = say
         self._target = target
         self._source: MetricsSource | None = None
         self._previous: Reading | None = None
@@ -27,31 +28,19 @@ class ScrapeObserver:
         del at  # the reading carries its own time
         if self._source is None:
             slot = rollout.order.candidate_slot
-            self._source = source_of(self._target, rollout.order.service, candidate=slot)
+            self._source = self._target.metrics(rollout.order.service, slot)
         reading = self._source.read()
         look = look_between(self._previous or reading, reading)
         self._previous = reading
+        if reading.reachable:
+            for told in self._target.tend(rollout.order.service):
+                self._say(f"{rollout.order.service}: {told}; put right")
         return look
 
 
-def source_of(target: LocalTarget, service: ServiceName, *, candidate: Slot) -> Scrape:
-    """Return the source that reads both slots of a service."""
-
-    def instances_of(slot: Slot) -> tuple[Instance, ...]:
-        held = target.records.read(service).slot(slot)
-        return tuple(
-            Instance(f"http://{LOOPBACK}:{each.admin_port}", each.started)
-            for each in (held.instances if held else ())
-        )
-
-    return Scrape(
-        service, candidate, router_url=target.router.metrics_url, instances_of=instances_of
-    )
-
-
-def measure_rate(target: LocalTarget, service: ServiceName) -> float:
+def measure_rate(target: Place, service: ServiceName) -> float:
     """Return the requests a second that a service gets now, by a short sample at the router."""
-    source = source_of(target, service, candidate=Slot.BLUE)
+    source = target.metrics(service, Slot.BLUE)
     first = source.read()
     time.sleep(SAMPLE_SECONDS)
     second = source.read()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from deployer.commands.context import Context
 from deployer.commands.hooks import ServiceHooks
-from deployer.commands.observer import ScrapeObserver, measure_rate
+from deployer.commands.observer import MetricsObserver, measure_rate
 from deployer.commands.policy import (
     NO_OPTIONS,
     Options,
@@ -35,7 +35,7 @@ from deployer.engine import (
 from deployer.environment import RolloutPolicy
 from deployer.errors import InputError
 from deployer.ledger import Header, Lease, LeaseHeldError, Request
-from deployer.ledger.file import this_holder
+from deployer.ledger.holder import this_holder
 from deployer.model import Release, ServiceName, Slot
 
 # The sequential test spreads its alarm budget over the requests that a rollout is expected to see;
@@ -53,11 +53,11 @@ def order_rollout(context: Context, release: Release, options: Options = NO_OPTI
     """
     service = release.service
     policy = policy_of(context, service, options)
-    live = context.target.records.read(service).live
+    situation = context.target.situation(service)
+    live, serving = situation.live, situation.serving
     if live is None:
         plan = blue_green(instances=policy.instances, live_instances=0)
         return _order(context, Kind.INSTALL, release, None, policy, plan)
-    serving = context.target.situation(service).serving
     wanted = serving.wanted if serving else policy.instances
     if serving is None or not serving.ready:
         context.say(f"{service}: what is live is not ready, so all its traffic moves at once")
@@ -71,15 +71,15 @@ def order_rollback(context: Context, release: Release, *, gradually: bool = Fals
 
     Raises InputError `not-installed` when there is nothing to move.
     """
-    record = context.target.records.read(release.service)
-    held = record.slot(record.live) if record.live else None
-    if record.live is None or held is None:
+    situation = context.target.situation(release.service, ask=False)
+    held = situation.serving
+    if situation.live is None or held is None:
         raise not_installed(release.service)
     policy = policy_of(context, release.service)
     # What comes back takes all the load: it gets as many instances as there are now.
     policy = policy.model_copy(update={"instances": held.wanted or policy.instances})
     plan = way_back_of(policy, live_instances=held.wanted, gradually=gradually)
-    return _order(context, Kind.ROLLBACK, release, record.live, policy, plan)
+    return _order(context, Kind.ROLLBACK, release, situation.live, policy, plan)
 
 
 def not_installed(service: ServiceName) -> InputError:
@@ -155,7 +155,7 @@ def take_over(
         state, _ = advance(state, resumed)
         context.ledger.append(lease, header.id, encode(resumed, state.headline))
         if asking is not None:
-            context.ledger.request(header.id, asking)
+            context.ledger.request(header.service, header.id, asking)
         return _driver(context, header.service, listen).run(lease, header.id, state)
 
 
@@ -168,7 +168,7 @@ def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
     return Driver(
         target=context.target,
         ledger=context.ledger,
-        observer=ScrapeObserver(context.target),
+        observer=MetricsObserver(context.target, say=context.say),
         hooks=ServiceHooks(context),
         clock=context.clock,
         look_seconds=policy_of(context, service).look_seconds,
@@ -195,7 +195,7 @@ def _order(
     plan: Plan,
 ) -> Order:
     service = release.service
-    held = context.target.records.read(service).slot(live) if live else None
+    held = context.target.situation(service, ask=False).of(live)
     # Only a rollout is analysed: a way back must not wait for a sample of the traffic.
     watched = kind is Kind.ROLLOUT
     hooks = hooks_of(context, service) if kind is not Kind.INSTALL else ()

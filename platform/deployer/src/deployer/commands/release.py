@@ -55,7 +55,7 @@ def build_release(context: Context, wanted: Wanted) -> Release:
     """
     with _source(context, wanted) as source:
         context.say(f"building {source.service}@{source.version}")
-        release = context.target.builds.build(source)
+        release = context.builds.build(source)
     return replace(release, configuration=wanted.configuration)
 
 
@@ -116,7 +116,7 @@ def _stage_tree(context: Context, service: ServiceName, tree: Path) -> Source:
     source = workspace.stage(service, declared, into=tree)
     if not _differs(context, service, source):
         return source
-    number = context.target.builds.development_number(
+    number = context.builds.development_number(
         service, declared.next_development(0), source.content
     )
     return replace(source, version=declared.next_development(number), commit=None)

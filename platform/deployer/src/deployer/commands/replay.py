@@ -29,7 +29,10 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One rollout, fed back. `divergence` is None when every decision was the same."""
+    """One rollout, fed back. `divergence` is None when every decision was the same.
+
+    Of a rollout whose events the ledger no longer keeps there are none to feed back.
+    """
 
     rollout: RolloutId
     service: ServiceName
@@ -56,7 +59,7 @@ def replay(
 def _replay(context: Context, header: Header, limits: Limits | None) -> Replay:
     order = decode_order(header.order)
     state = begin_rollout(replace(order, limits=limits) if limits else order)
-    entries = context.ledger.entries(header.id)
+    entries = context.ledger.entries(header.service, header.id)
     divergence = None
     for entry in entries:
         state, _ = advance(state, decode(entry))

@@ -16,7 +16,7 @@ from deployer.driver import Listener, decode_order, read_rollout, unheard
 from deployer.engine import WAY_BACK, Kind, Phase, Rollout
 from deployer.errors import InputError
 from deployer.ledger import Header, LeaseHeldError, Request, Verb
-from deployer.ledger.file import this_holder
+from deployer.ledger.holder import this_holder
 from deployer.model import Release, ServiceName
 from deployer.releases import Version
 
@@ -84,7 +84,7 @@ def take_back(
     else:
         context.say(f"asking {holder} to take {header.service} back")
     if asking is not None:
-        context.ledger.request(header.id, asking)
+        context.ledger.request(header.service, header.id, asking)
     return follow(context, header, listen=listen)
 
 

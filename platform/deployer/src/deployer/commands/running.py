@@ -35,7 +35,7 @@ def resume(context: Context, service: ServiceName, *, listen: Listener = unheard
     except LeaseHeldError:
         if not paused:
             raise
-    context.ledger.request(header.id, asking)
+    context.ledger.request(header.service, header.id, asking)
     return None
 
 
@@ -51,7 +51,7 @@ def abort(
     try:
         return take_over(context, header, listen=listen, asking=asking)
     except LeaseHeldError:
-        context.ledger.request(header.id, asking)
+        context.ledger.request(header.service, header.id, asking)
         return None
 
 
@@ -65,7 +65,7 @@ def request(context: Context, service: ServiceName, verb: Verb, *, why: str) -> 
         with leased(context, service):
             raise interrupted(header)
     except LeaseHeldError:
-        context.ledger.request(header.id, wish(context, verb, why=why))
+        context.ledger.request(header.service, header.id, wish(context, verb, why=why))
 
 
 def watch(context: Context, *, once: bool = False, listen: Listener = unheard) -> tuple[str, ...]:
@@ -74,20 +74,20 @@ def watch(context: Context, *, once: bool = False, listen: Listener = unheard) -
     Looks every second until interrupted; with `once` a single time, and returns when what it took
     over has ended. Returns a line for each.
     """
-    taken: dict[int, threading.Thread] = {}
+    taken: dict[ServiceName, threading.Thread] = {}
     told: list[str] = []
     while True:
         for service in context.installed:
             header = unfinished(context, service)
-            if header is not None and header.id not in taken and is_free(context, service):
+            if header is not None and service not in taken and is_free(context, service):
                 context.say(f"going on with rollout {header.id} of {service}: its process died")
-                taken[header.id] = _carry_on(context, header, told, listen)
+                taken[service] = _carry_on(context, header, told, listen)
         retire_standbys(context)
         if once:
             for thread in taken.values():
                 thread.join()
             return tuple(told)
-        taken = {number: thread for number, thread in taken.items() if thread.is_alive()}
+        taken = {service: thread for service, thread in taken.items() if thread.is_alive()}
         time.sleep(WATCH_SECONDS)
 
 
@@ -98,20 +98,20 @@ def retire_standbys(context: Context) -> tuple[ServiceName, ...]:
     """
     retired = []
     for service in context.installed:
-        record = context.target.records.read(service)
-        if record.live is None or record.standby_until is None:
+        found = context.target.situation(service, ask=False)
+        if found.live is None or found.standby_until is None:
             continue
-        if record.standby_until > context.clock.now():
+        if found.standby_until > context.clock.now():
             continue
-        idle = record.live.other
-        held = record.slot(idle)
+        idle = found.live.other
+        held = found.of(idle)
         try:
             with leased(context, service) as lease:
                 if held is not None:
                     context.target.scale(
                         idle, held.release, 0, fence=lease.fence, interrupted=lambda: False
                     )
-                context.target.promote(service, record.live, standby_until=None, fence=lease.fence)
+                context.target.promote(service, found.live, standby_until=None, fence=lease.fence)
         except LeaseHeldError:
             continue  # a rollout is using that slot: it decides
         retired.append(service)

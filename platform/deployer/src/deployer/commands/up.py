@@ -35,10 +35,9 @@ def up(context: Context, versions: Mapping[ServiceName, Wanted] | None = None) -
         built = {
             service: pool.submit(build_release, context, wanted[service])
             for service in services
-            if context.target.records.read(service).live is None
+            if context.target.situation(service, ask=False).live is None
         }
-        context.target.postgres.up(services)
-        context.target.router.up()
+        context.target.up(services)
         jobs = [
             pool.submit(_install, context, service, built[service].result)
             if service in built

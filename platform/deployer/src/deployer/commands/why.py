@@ -77,7 +77,8 @@ class Split:
 class Account:
     """A rollout told from its ledger. `split` is None unless the analysis turned it back.
 
-    `despite_freeze` is why it went out in a freeze, empty when there was none.
+    `despite_freeze` is why it went out in a freeze, empty when there was none. `summary` is where it
+    ended, when that and the order are all that the ledger still keeps: then nothing was decided here.
     """
 
     rollout: RolloutId
@@ -91,6 +92,7 @@ class Account:
     decisions: tuple[Decision, ...]
     split: Split | None
     despite_freeze: str = ""
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,14 @@ def account_of(context: Context, header: Header) -> Account:
         ),
         split=split_of(turns),
         despite_freeze=order.despite_freeze,
+        summary=header.summary,
     )
 
 
 def turns_of(context: Context, header: Header) -> Iterator[Turn]:
     """Replay a rollout's ledger, event by event."""
     state = begin_rollout(decode_order(header.order))
-    for entry in context.ledger.entries(header.id):
+    for entry in context.ledger.entries(header.service, header.id):
         event = decode(entry)
         before = state
         state, _ = advance(state, event)

@@ -141,7 +141,7 @@ class Driver:
                     lease, rollout_id, encode(event, state.headline), answers=answers
                 )
                 self.listen(state, event)
-                self._pause(rollout_id, state, event)
+                self._pause(lease, rollout_id, state, event)
             self.ledger.finish(lease, rollout_id, state.phase, now=self.clock.now())
         return state
 
@@ -149,24 +149,24 @@ class Driver:
         self, lease: Lease, rollout_id: RolloutId, state: Rollout
     ) -> tuple[Event, Sequence[Request]]:
         """Return what happens next, and the requests that it answers."""
-        if self._interrupts(rollout_id, state):
-            return self._answer(rollout_id)
+        if self._interrupts(lease, rollout_id, state):
+            return self._answer(lease, rollout_id)
         (action,) = pending(state)
         try:
             return self._perform(action, lease, rollout_id, state), ()
         except InterruptedWait:
-            return self._answer(rollout_id)
+            return self._answer(lease, rollout_id)
         except OperationError as error:
             cause = f"{error.code}: {error}"
             return Failed(self.clock.now(), state.phase, cause, error.details), ()
 
-    def _answer(self, rollout_id: RolloutId) -> tuple[Event, Sequence[Request]]:
+    def _answer(self, lease: Lease, rollout_id: RolloutId) -> tuple[Event, Sequence[Request]]:
         """Return the event of the request that weighs most, and what it answers.
 
         An abort outweighs whatever else waits; of the others the oldest comes first.
         """
         now = self.clock.now()
-        requests = self.ledger.requests(rollout_id)
+        requests = self.ledger.requests(lease.service, rollout_id)
         for request in requests:
             if request.verb in {Verb.ABORT, Verb.ABORT_GRADUALLY}:
                 gradual = request.verb is Verb.ABORT_GRADUALLY
@@ -181,7 +181,7 @@ class Driver:
         details: tuple[str, ...] = ()
 
         def interrupted() -> bool:
-            return self._interrupts(rollout_id, state)
+            return self._interrupts(lease, rollout_id, state)
 
         match action:
             case TakeLook():
@@ -206,9 +206,9 @@ class Driver:
                 self.target.retire(service, slot, fence=fence)
         return Done(self.clock.now(), state.phase, details)
 
-    def _interrupts(self, rollout_id: RolloutId, state: Rollout) -> bool:
+    def _interrupts(self, lease: Lease, rollout_id: RolloutId, state: Rollout) -> bool:
         hears = state.phase not in WAY_BACK or state.phase is Phase.EASING
-        return hears and self.ledger.has_requests(rollout_id)
+        return hears and self.ledger.has_requests(lease.service, rollout_id)
 
     def _wait(self, until: float, interrupted: Interrupted) -> None:
         """Let time pass until a moment; raise InterruptedWait when somebody asks for something."""
@@ -217,13 +217,13 @@ class Driver:
                 raise InterruptedWait
             self.clock.sleep(min(left, self.poll_seconds))
 
-    def _pause(self, rollout_id: RolloutId, state: Rollout, event: Event) -> None:
+    def _pause(self, lease: Lease, rollout_id: RolloutId, state: Rollout, event: Event) -> None:
         if state.attempts and isinstance(event, Failed):
             self.clock.sleep(RETRY_SECONDS)  # the same action again; a first one need not wait
         if isinstance(event, Looked) and state.phase in LOOKING:
             until = event.at + self.look_seconds
             with suppress(InterruptedWait):
-                self._wait(until, lambda: self._interrupts(rollout_id, state))
+                self._wait(until, lambda: self._interrupts(lease, rollout_id, state))
 
     @contextmanager
     def _heartbeat(self, lease: Lease) -> Iterator[None]:
@@ -238,6 +238,8 @@ class Driver:
                     self.ledger.renew(lease, now=self.clock.now())
                 except StaleFenceError:
                     return  # the next append says so, where it can be told
+                except OperationError:
+                    continue  # a ledger that is away for a while: ours as long as nobody took it
 
         thread = threading.Thread(target=beat, name=f"lease-{lease.service}", daemon=True)
         thread.start()

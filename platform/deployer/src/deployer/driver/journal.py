@@ -60,7 +60,7 @@ def decode_order(text: str) -> Order:
 
 def read_rollout(ledger: Ledger, header: Header) -> Rollout:
     """Replay a rollout from its ledger."""
-    events = (decode(entry) for entry in ledger.entries(header.id))
+    events = (decode(entry) for entry in ledger.entries(header.service, header.id))
     return replay(decode_order(header.order), events)
 
 

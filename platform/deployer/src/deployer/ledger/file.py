@@ -7,16 +7,13 @@ whoever comes next need not wait for the term.
 
 from __future__ import annotations
 
-import os
-import platform
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
+from deployer.ledger.holder import LEASE_SECONDS, holder_is_gone
 from deployer.ledger.protocol import (
     Entry,
     Header,
@@ -27,8 +24,6 @@ from deployer.ledger.protocol import (
     Verb,
 )
 from deployer.model import Fence, RolloutId, ServiceName
-
-LEASE_SECONDS = 10.0  # four missed heartbeats of two seconds, and some
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lease (
@@ -43,23 +38,6 @@ CREATE TABLE IF NOT EXISTS request (
     id INTEGER PRIMARY KEY, rollout INTEGER NOT NULL REFERENCES rollout, at REAL NOT NULL,
     verb TEXT NOT NULL, "by" TEXT NOT NULL, why TEXT NOT NULL, taken INTEGER NOT NULL DEFAULT 0);
 """
-
-
-def this_holder() -> str:
-    """Return the name of this process as a lease holder: `host:pid:start`."""
-    started = psutil.Process().create_time()
-    return f"{platform.node()}:{os.getpid()}:{started:.2f}"
-
-
-def holder_is_gone(holder: str) -> bool:
-    """Whether the holder is known to be dead: a process of this machine that no longer runs."""
-    host, pid, started = holder.rsplit(":", 2)
-    if host != platform.node():
-        return False
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" != started
-    except psutil.NoSuchProcess:
-        return True
 
 
 class FileLedger:
@@ -144,8 +122,9 @@ class FileLedger:
                 (outcome, now, rollout),
             )
 
-    def entries(self, rollout: RolloutId) -> tuple[Entry, ...]:
+    def entries(self, service: ServiceName, rollout: RolloutId) -> tuple[Entry, ...]:
         """Return a rollout's events in the order they were written."""
+        del service  # numbers count for the whole machine
         rows = self._db.execute(
             "SELECT at, kind, body, headline FROM event WHERE rollout = ? ORDER BY number",
             (rollout,),
@@ -161,23 +140,26 @@ class FileLedger:
         )
         return tuple(Header(*row) for row in rows)
 
-    def request(self, rollout: RolloutId, request: Request) -> None:
+    def request(self, service: ServiceName, rollout: RolloutId, request: Request) -> None:
         """Leave a wish for whoever holds the rollout."""
+        del service
         with self._write() as db:
             db.execute(
                 'INSERT INTO request (rollout, at, verb, "by", why) VALUES (?, ?, ?, ?, ?)',
                 (rollout, request.at, request.verb, request.by, request.why),
             )
 
-    def has_requests(self, rollout: RolloutId) -> bool:
+    def has_requests(self, service: ServiceName, rollout: RolloutId) -> bool:
         """Whether a wish waits; cheap enough to ask ten times a second."""
+        del service
         found = self._db.execute(
             "SELECT 1 FROM request WHERE rollout = ? AND NOT taken LIMIT 1", (rollout,)
         )
         return found.fetchone() is not None
 
-    def requests(self, rollout: RolloutId) -> tuple[Request, ...]:
+    def requests(self, service: ServiceName, rollout: RolloutId) -> tuple[Request, ...]:
         """Return the wishes that wait for an answer, oldest first."""
+        del service
         rows = self._db.execute(
             'SELECT at, verb, "by", why, id FROM request WHERE rollout = ? AND NOT taken'
             " ORDER BY id",

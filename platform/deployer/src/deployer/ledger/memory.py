@@ -10,10 +10,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from deployer.ledger.holder import LEASE_SECONDS
 from deployer.ledger.protocol import Entry, Header, Lease, LeaseHeldError, Request, StaleFenceError
 from deployer.model import Fence, RolloutId, ServiceName
-
-LEASE_SECONDS = 10.0  # as long as the file's
 
 
 @dataclass(slots=True)
@@ -79,8 +78,9 @@ class MemoryLedger:
         record = self._records[rollout]
         record.header = replace(record.header, finished_at=now, outcome=outcome)
 
-    def entries(self, rollout: RolloutId) -> tuple[Entry, ...]:
+    def entries(self, service: ServiceName, rollout: RolloutId) -> tuple[Entry, ...]:
         """Return a rollout's events in the order they were written."""
+        del service  # numbers are the ledger's own
         return tuple(self._records[rollout].entries)
 
     def history(self, service: ServiceName, *, limit: int = 50) -> tuple[Header, ...]:
@@ -88,16 +88,19 @@ class MemoryLedger:
         headers = [record.header for record in reversed(self._records.values())]
         return tuple(header for header in headers if header.service == service)[:limit]
 
-    def request(self, rollout: RolloutId, request: Request) -> None:
+    def request(self, service: ServiceName, rollout: RolloutId, request: Request) -> None:
         """Leave a wish for whoever holds the rollout."""
+        del service
         self._records[rollout].requests.append(replace(request, number=next(self._numbers)))
 
-    def has_requests(self, rollout: RolloutId) -> bool:
+    def has_requests(self, service: ServiceName, rollout: RolloutId) -> bool:
         """Whether a wish waits."""
+        del service
         return bool(self._records[rollout].requests)
 
-    def requests(self, rollout: RolloutId) -> tuple[Request, ...]:
+    def requests(self, service: ServiceName, rollout: RolloutId) -> tuple[Request, ...]:
         """Return the wishes that wait for an answer, oldest first."""
+        del service
         return tuple(self._records[rollout].requests)
 
     def _require(self, lease: Lease) -> None:

@@ -41,7 +41,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A rollout as the ledger lists it. `outcome` is None while it is on its way."""
+    """A rollout as the ledger lists it. `outcome` is None while it is on its way.
+
+    `summary` is its last headline once the events are no longer kept; empty while they are.
+    """
 
     id: RolloutId
     service: ServiceName
@@ -49,6 +52,7 @@ class Header:
     started_at: float
     finished_at: float | None
     outcome: str | None
+    summary: str = ""
 
 
 class Verb(StrEnum):
@@ -130,22 +134,22 @@ class Ledger(Protocol):
         """Close a rollout with its outcome."""
         ...
 
-    def entries(self, rollout: RolloutId) -> tuple[Entry, ...]:
-        """Return a rollout's events in the order they were written."""
+    def entries(self, service: ServiceName, rollout: RolloutId) -> tuple[Entry, ...]:
+        """Return a rollout's events in the order they were written; none when only its header is kept."""
         ...
 
     def history(self, service: ServiceName, *, limit: int = 50) -> tuple[Header, ...]:
-        """Return a service's rollouts, newest first."""
+        """Return a service's rollouts, newest first. How many are kept is the ledger's own affair."""
         ...
 
-    def request(self, rollout: RolloutId, request: Request) -> None:
+    def request(self, service: ServiceName, rollout: RolloutId, request: Request) -> None:
         """Leave a wish for whoever holds the rollout."""
         ...
 
-    def has_requests(self, rollout: RolloutId) -> bool:
+    def has_requests(self, service: ServiceName, rollout: RolloutId) -> bool:
         """Whether a wish waits; cheap enough to ask ten times a second."""
         ...
 
-    def requests(self, rollout: RolloutId) -> tuple[Request, ...]:
+    def requests(self, service: ServiceName, rollout: RolloutId) -> tuple[Request, ...]:
         """Return the wishes that wait for an answer, oldest first."""
         ...

@@ -2,6 +2,7 @@
 
 from deployer.metrics.counts import Counts as Counts
 from deployer.metrics.latency import Latency as Latency
+from deployer.metrics.prometheus import Prometheus as Prometheus
 from deployer.metrics.router import BucketMissingError as BucketMissingError
 from deployer.metrics.scrape import Scrape as Scrape
 from deployer.metrics.source import Instance as Instance

@@ -50,3 +50,6 @@ class Counts:
             self.slow - previous.slow,
             self.refused - previous.refused,
         )
+
+
+NO_COUNTS = Counts()

@@ -1,8 +1,11 @@
-"""How long requests took: a histogram that adds up and can be subtracted. Imports nothing."""
+"""How long requests took: a histogram that adds up and can be subtracted. Pure."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,19 @@ class Latency:
 
     bounds: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, within: Mapping[float, int]) -> Latency:
+        """Return the histogram of Prometheus's buckets: how many requests are within each bound.
+
+        The bucket +Inf holds all; a JSON number it is not, so it is no bound here.
+        """
+        bounds = sorted(within)
+        below = [0, *(within[bound] for bound in bounds)]
+        counts = [max(0, upper - lower) for lower, upper in pairwise(below)]
+        if bounds and bounds[-1] < math.inf:
+            counts.append(0)
+        return cls(tuple(bound for bound in bounds if bound < math.inf), tuple(counts))
 
     def __add__(self, other: Latency) -> Latency:
         if not other.counts:

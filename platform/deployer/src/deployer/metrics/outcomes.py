@@ -8,9 +8,9 @@ that name: not seen, which is not the same as none succeeded.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
-from deployer.metrics.source import Instance, Outcome
+from deployer.metrics.source import Outcome
 
 _LINE = re.compile(
     r"^business_(?P<which>attempts|successes)_total\{(?P<labels>.*)\} (?P<value>\S+)", re.MULTILINE
@@ -33,14 +33,16 @@ class OutcomeTotals:
     """One slot's pairs since its instances were first looked at. They never fall."""
 
     def __init__(self) -> None:
-        self._pages: dict[Instance, dict[str, Outcome] | None] = {}
+        self._pages: dict[Hashable, dict[str, Outcome] | None] = {}
         self._totals: dict[str, Outcome] = {}
         self._begun = False
 
     def after(
-        self, instances: Sequence[Instance], pages: Sequence[tuple[Outcome, ...] | None]
+        self, instances: Sequence[Hashable], pages: Sequence[tuple[Outcome, ...] | None]
     ) -> tuple[Outcome, ...]:
         """Return the totals after another look at the instances; None for one that told nothing.
+
+        An instance is whatever names it.
 
         What an instance of the first look had counted by then is somebody else's. One that joins
         later has counted all it has since it began.
@@ -50,6 +52,11 @@ class OutcomeTotals:
             if page is not None:
                 self._pages[instance] = self._count(before, page)
         self._begun = True
+        return self.told
+
+    @property
+    def told(self) -> tuple[Outcome, ...]:
+        """The totals after the last look."""
         return tuple(self._totals[name] for name in sorted(self._totals))
 
     def _count(

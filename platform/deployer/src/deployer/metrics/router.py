@@ -7,11 +7,9 @@ prometheus_client's parser takes 17 ms. Pure.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from deployer.metrics.counts import Counts
 from deployer.metrics.latency import Latency
@@ -24,6 +22,7 @@ _LINE = re.compile(
     r"traefik_service_(?P<family>requests_total|request_duration_seconds_(?:count|bucket))"
     r"\{(?P<labels>.*)\} (?P<value>\S+)"
 )
+_BEGAN = re.compile(r"^process_start_time_seconds (?P<value>\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(?P<name>\w+)="(?P<value>[^"]*)"')
 
 
@@ -74,12 +73,13 @@ def latency_of(page: str, name: str) -> Latency:
         if sample.family == "request_duration_seconds_bucket":
             bound = float(sample.label("le"))
             within[bound] = within.get(bound, 0) + sample.value
-    bounds = sorted(within)
-    below = [0, *(within[bound] for bound in bounds)]
-    counts = [max(0, upper - lower) for lower, upper in pairwise(below)]
-    if bounds and bounds[-1] < math.inf:  # +Inf is in every page; a JSON number it is not
-        counts.append(0)
-    return Latency(tuple(bound for bound in bounds if bound < math.inf), tuple(counts))
+    return Latency.of(within)
+
+
+def began_of(page: str) -> float | None:
+    """Return when the router was started, in seconds since the epoch; None when it does not say."""
+    match = _BEGAN.search(page)
+    return float(match["value"]) if match else None
 
 
 def _samples(page: str, name: str) -> Iterable[_Sample]:

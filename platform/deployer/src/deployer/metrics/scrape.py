@@ -1,37 +1,57 @@
-"""The scraping source: the router's page and the instances' admin ports, no server in between.
+"""The scraping source: the router's pages and the instances' admin ports, no server in between.
 
 Counts, codes and latency come from the router, because a dead candidate reports nothing itself. A
 request that has been in flight for more than a second is slow before it is finished, and only its
 instance knows of it: it is added as long as it is in flight, and the router counts it afterwards.
 The router is read first, so a request that finishes in between is missing for a moment rather than
 counted twice; totals that never fall make up for that.
+
+A reading has everything or is blind: if one replica of the router can't be read, or something
+between the deployer and an instance does not do its part, the totals are those of the last reading,
+and the next one has what came in the dark.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
-from deployer.metrics.counts import Counts
-from deployer.metrics.instances import Seen, fetch, see
-from deployer.metrics.latency import Latency
+from deployer.errors import OperationError
+from deployer.metrics.asking import Crew
+from deployer.metrics.instances import Seen, see
 from deployer.metrics.outcomes import OutcomeTotals
-from deployer.metrics.router import counts_of, latency_of
-from deployer.metrics.source import Instance, Outcome, Reading
+from deployer.metrics.pages import SECONDS, Told, fetch
+from deployer.metrics.router import began_of, counts_of, latency_of
+from deployer.metrics.source import Instance, Reading
+from deployer.metrics.totals import Running, SlotTotals
 from deployer.model import ServiceName, Slot
 
 if TYPE_CHECKING:
     import urllib3
 
-TIMEOUT_SECONDS = 1.0
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """What there is to read."""
+
+    router_urls: tuple[str, ...]
+    instances: dict[Slot, tuple[Instance, ...]]
 
 
 class Scrape:
     """A MetricsSource for one service.
 
-    `router_url` is the router's Prometheus page. `instances_of` tells the instances of a slot
-    at the time of a reading. The router's services are named `<service>-<slot>`.
+    `router_urls` tells the Prometheus page of every replica of the router, each of which has totals
+    of its own; a Service's address in front of several would answer for another one each time.
+    `instances_of` tells the instances of a slot at the time of a reading. `label_of` is what the
+    router calls a slot: `product-blue` in Traefik's file provider, which is the default. `pool`
+    asks; one that is authenticated reads through the API server.
+
+    `router_urls` and `instances_of` may ask an API server: what takes longer than a second, or
+    raises OperationError `cluster-unreachable`, makes a blind reading.
     """
 
     def __init__(
@@ -39,110 +59,111 @@ class Scrape:
         service: ServiceName,
         candidate_slot: Slot,
         *,
-        router_url: str,
+        router_urls: Callable[[], Sequence[str]],
         instances_of: Callable[[Slot], Sequence[Instance]],
+        label_of: Callable[[Slot], str] | None = None,
+        pool: urllib3.PoolManager | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        import urllib3  # noqa: PLC0415  # 60 ms that commands without metrics do not pay
-
-        timeout = urllib3.Timeout(total=TIMEOUT_SECONDS)
-        self._pool: urllib3.PoolManager = urllib3.PoolManager(timeout=timeout, maxsize=4)
-        self._router_url = router_url
+        self._crew = Crew()
+        self._pool = pool or _plain_pool()
+        self._router_urls = router_urls
         self._instances_of = instances_of
+        self._label_of = label_of or (lambda slot: f"{service}-{slot}")
         self._now = now
-        self._candidate_slot = candidate_slot
-        self._totals = {slot: _Totals(f"{service}-{slot}") for slot in Slot}
+        self._candidate = candidate_slot
+        self._totals = {slot: SlotTotals() for slot in Slot}
+        self._outcomes = {slot: OutcomeTotals() for slot in Slot}
 
     def read(self) -> Reading:
-        """Return a reading of both slots.
+        """Return a reading of both slots within two seconds.
 
-        Raises BucketMissingError when the router is set up without a bucket at 1 s: that is no
-        outage but a mistake to mend.
+        Raises BucketMissingError when the router is set up without a bucket at 1 s, and
+        OperationError `forbidden` when the deployer may not read: those are no outages that pass.
         """
         at = self._now()
-        page = fetch(self._pool, self._router_url)
-        candidate, live = self._candidate_slot, self._candidate_slot.other
-        instances, live_instances = self._instances_of(candidate), self._instances_of(live)
-        seen = see(self._pool, [*instances, *live_instances])
-        own, others = seen[: len(instances)], seen[len(instances) :]
-        totals, live_totals = self._totals[candidate], self._totals[live]
+        candidate, live = self._candidate, self._candidate.other
+        until = time.monotonic() + SECONDS
+        lists = self._lists(until=until)
+        pages = self._router_pages(lists.router_urls, until=until) if lists else None
+        instances = lists.instances if lists else dict.fromkeys(Slot, ())
+        until = time.monotonic() + SECONDS
+        own, others = see(
+            self._crew, self._pool, instances[candidate], instances[live], until=until
+        )
+        reachable = pages is not None and not any(one.blind for one in (*own, *others))
+        if pages is not None and reachable:
+            for slot, seen in ((candidate, own), (live, others)):
+                self._take(slot, pages, instances[slot], seen, at=at)
         return Reading(
             at=at,
-            reachable=page is not None,
-            candidate=totals.after(page, own),
-            live=live_totals.after(page, others),
-            candidate_healthy=all(one.healthy for one in own) if own else None,
+            reachable=reachable,
+            candidate=self._totals[candidate].counts,
+            live=self._totals[live].counts,
+            candidate_healthy=_all(one.healthy for one in own),
             memory_share=_worst(one.memory_share for one in own),
             cpu_share=_worst(one.cpu_share for one in own),
-            instances_since=max((one.since for one in instances), default=None),
-            latency=totals.latency_after(page),
-            outcomes=totals.outcomes_after(page, instances, own),
-            live_outcomes=live_totals.outcomes_after(page, live_instances, others),
+            instances_since=max((one.since for one in instances[candidate]), default=None),
+            latency=self._totals[candidate].latency,
+            outcomes=self._outcomes[candidate].told,
+            live_outcomes=self._outcomes[live].told,
         )
 
+    def _lists(self, *, until: float) -> _Lists | None:
+        """Return what there is to read; None when that can't be known now."""
+        questions: dict[Slot | str, Callable[[], Sequence[object]]] = {
+            slot: partial(self._instances_of, slot) for slot in Slot
+        }
+        questions["router"] = self._router_urls
+        try:
+            told = self._crew.ask(questions, until=until)
+        except OperationError as error:
+            if error.code != "cluster-unreachable":
+                raise
+            return None
+        if len(told) < len(questions):
+            return None
+        instances = {slot: cast("tuple[Instance, ...]", tuple(told[slot])) for slot in Slot}
+        return _Lists(cast("tuple[str, ...]", tuple(told["router"])), instances)
 
-class _Totals:
-    """One slot's totals since the first page that was read.
+    def _router_pages(self, urls: Sequence[str], *, until: float) -> dict[str, str] | None:
+        """Return the pages of all replicas; None when one is missing, or there is none."""
+        questions = {url: partial(fetch, self._pool, url) for url in urls}
+        pages = self._crew.ask(questions, until=until)
+        texts = {url: page.text for url, page in pages.items() if page.told is Told.ANSWERED}
+        return texts if texts and len(texts) == len(questions) else None
 
-    They never fall: not when the router restarts, nor when a slow request has left its instance
-    and not yet reached the router's page.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._on_page: Counts | None = None
-        self._finished = Counts()
-        self._slow_in_flight = 0
-        self._told = Counts()
-        self._latency_on_page: Latency | None = None
-        self._latency = Latency()
-        self._outcome_totals = OutcomeTotals()
-        self._outcomes: tuple[Outcome, ...] = ()
-
-    def after(self, page: str | None, seen: Sequence[Seen]) -> Counts:
-        """Return the totals after one more page; the last ones when there is none."""
-        if page is None:
-            return self._told
-        on_page = counts_of(page, self._name)
-        if self._on_page is not None:  # what was there before the first page is somebody else's
-            self._finished += on_page.since(self._on_page)
-        self._on_page = on_page
+    def _take(
+        self,
+        slot: Slot,
+        pages: dict[str, str],
+        instances: Sequence[Instance],
+        seen: Sequence[Seen],
+        *,
+        at: float,
+    ) -> None:
+        label = self._label_of(slot)
+        replicas = {
+            url: Running(counts_of(page, label), latency_of(page, label), began_of(page))
+            for url, page in pages.items()
+        }
         told = [one.slow_in_flight for one in seen if one.slow_in_flight is not None]
-        if told or not seen:  # a hung instance does not tell: what it had, it still has
-            self._slow_in_flight = sum(told)
-        in_flight = Counts(requests=self._slow_in_flight, slow=self._slow_in_flight)
-        self._told = _highest(self._told, self._finished + in_flight)
-        return self._told
-
-    def latency_after(self, page: str | None) -> Latency:
-        """Return the histogram of what has finished since the first page."""
-        if page is not None:
-            on_page = latency_of(page, self._name)
-            if self._latency_on_page is not None:
-                self._latency += on_page.since(self._latency_on_page)
-            self._latency_on_page = on_page
-        return self._latency
-
-    def outcomes_after(
-        self, page: str | None, instances: Sequence[Instance], seen: Sequence[Seen]
-    ) -> tuple[Outcome, ...]:
-        """Return the business pairs; the last ones when the router did not answer.
-
-        Such a reading is not judged, so nothing may be new in it that the next one would miss.
-        """
-        if page is not None:
-            pages = [one.outcomes for one in seen]
-            self._outcomes = self._outcome_totals.after(instances, pages)
-        return self._outcomes
+        # A hung instance does not tell: what it had, it still has.
+        in_flight = sum(told) if told or not seen else None
+        self._totals[slot].after(replicas, at=at, slow_in_flight=in_flight)
+        self._outcomes[slot].after(instances, [one.outcomes for one in seen])
 
 
-def _highest(before: Counts, after: Counts) -> Counts:
-    return Counts(
-        max(before.requests, after.requests),
-        max(before.failed, after.failed),
-        max(before.slow, after.slow),
-        max(before.refused, after.refused),
-    )
+def _plain_pool() -> urllib3.PoolManager:
+    import urllib3  # noqa: PLC0415  # 60 ms that commands without metrics do not pay
+
+    return urllib3.PoolManager(maxsize=4)
+
+
+def _all(healths: Iterable[bool | None]) -> bool | None:
+    """Return whether all that were seen are healthy; None when none was."""
+    seen = [each for each in healths if each is not None]
+    return all(seen) if seen else None
 
 
 def _worst(shares: Iterable[float | None]) -> float | None:

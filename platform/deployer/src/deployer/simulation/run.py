@@ -176,7 +176,7 @@ class _Witness:
         else:
             return
         request = Request(at, Verb.ABORT, by="simulation", why="nobody decided")
-        self._ledger.request(self._rollout, request)
+        self._ledger.request(self._scenario.order.service, self._rollout, request)
 
 
 def simulate(scenario: Scenario, seed: int) -> Outcome:

@@ -8,11 +8,14 @@ while something is waited for; when it says yes the method raises `InterruptedWa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from deployer.metrics import MetricsSource
 from deployer.model import Fence, Release, ServiceName, Slot
+from deployer.releases import Version
+from deployer.workspace import Source
 
 
 class InterruptedWait(Exception):  # noqa: N818  # not an error: somebody asked for something else
@@ -134,6 +137,62 @@ class Target(Protocol):
         """
         ...
 
-    def situation(self, service: ServiceName) -> Situation:
-        """Look at the service."""
+    def situation(self, service: ServiceName, *, ask: bool = True) -> Situation:
+        """Look at the service.
+
+        Unless told to `ask`, no instance is waited for, and none counts as ready.
+        """
+        ...
+
+
+class Place(Target, Protocol):
+    """A target as the commands see it: what is there beside the rollouts."""
+
+    @property
+    def public_url(self) -> str:
+        """The base address for customers."""
+        ...
+
+    @property
+    def internal_url(self) -> str:
+        """The base address for calls between services, as seen from this machine."""
+        ...
+
+    def up(self, services: Sequence[ServiceName]) -> None:
+        """Have what all services need: databases, router. Nothing happens where it is there."""
+        ...
+
+    def down(self) -> None:
+        """Stop everything of the environment; what it knows and its data stay."""
+        ...
+
+    def heal(self, service: ServiceName) -> None:
+        """Have run again what is recorded and does not."""
+        ...
+
+    def installed(self) -> tuple[ServiceName, ...]:
+        """Return the services that were ever brought up here."""
+        ...
+
+    def tend(self, service: ServiceName) -> tuple[str, ...]:
+        """Put right what somebody else changed by hand; return a sentence for each such thing."""
+        ...
+
+    def metrics(self, service: ServiceName, candidate: Slot) -> MetricsSource:
+        """Return a source that reads both slots of a service."""
+        ...
+
+
+class Builds(Protocol):
+    """What makes a release of a source, once."""
+
+    def build(self, source: Source) -> Release:
+        """Return the release of a source, building it if it was not built before.
+
+        Raises OperationError `build-failed`, `install-failed`, `no-network` or `push-failed`.
+        """
+        ...
+
+    def development_number(self, service: ServiceName, base: Version, content: str) -> int:
+        """Return the number of a development version: the same for the same content, else the next."""
         ...

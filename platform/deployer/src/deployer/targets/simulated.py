@@ -186,8 +186,9 @@ class SimulatedTarget:
         del found.slots[slot]
         found.weights.pop(slot, None)
 
-    def situation(self, service: ServiceName) -> Situation:
+    def situation(self, service: ServiceName, *, ask: bool = True) -> Situation:
         """Look at the service."""
+        del ask  # it costs nothing here
         found = self._service(service)
         slots = tuple(
             SlotStatus(

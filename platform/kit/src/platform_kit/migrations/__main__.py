@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
@@ -21,8 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--phase", choices=PHASES, required=True)
     asked = parser.parse_args(arguments)
     try:
-        url = _database_url(asked.service)
-        result = upgrade(asked.service, phase=asked.phase, database_url=url)
+        database = _database(asked.service)
+        result = upgrade(asked.service, phase=asked.phase, database_url=database)
     except Exception as error:  # noqa: BLE001 - the process's edge: whoever started it reads JSON
         problem = {"service": asked.service, "phase": asked.phase, "error": str(error).strip()}
         sys.stderr.write(json.dumps(problem) + "\n")
@@ -30,13 +31,13 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stdout.write(json.dumps(asdict(result)) + "\n")
 
 
-def _database_url(service: str) -> str:
+def _database(service: str) -> str | Path:
     class Settings(ServiceSettings):
         model_config = SettingsConfigDict(env_prefix=f"{service.upper()}_")
 
         router_url: str = ""  # no part of a migration
 
-    return load_settings(Settings).database_url
+    return load_settings(Settings).database
 
 
 if __name__ == "__main__":

@@ -13,14 +13,16 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, func, make_url, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.pool import NullPool
 
+from platform_kit.database import engine as engine_for
 from platform_kit.errors import PhaseUnknown
 from platform_kit.migrations.location import migrations_directory
 from platform_kit.schema import metadata, schema_history
@@ -42,8 +44,11 @@ class Upgrade:
     applied: list[str]
 
 
-def upgrade(service: str, *, phase: str, database_url: str) -> Upgrade:
-    """Upgrade to the phase's head. Waits for a runner that is at work; does nothing where nothing is to do."""
+def upgrade(service: str, *, phase: str, database_url: str | Path) -> Upgrade:
+    """Upgrade to the phase's head. Waits for a runner that is at work; does nothing where nothing is to do.
+
+    `database_url` is the URL, or the file that holds it.
+    """
     config = _config(service)
     if phase not in _labels(config):
         raise PhaseUnknown(service, phase=phase)
@@ -72,11 +77,9 @@ def _labels(config: Config) -> set[str]:
     return {label for revision in script.walk_revisions() for label in revision.branch_labels}
 
 
-def _engine(database_url: str) -> Engine:
-    return create_engine(
-        make_url(database_url).set(drivername="postgresql+psycopg"),
-        poolclass=NullPool,
-        connect_args={"connect_timeout": CONNECT_SECONDS},
+def _engine(database_url: str | Path) -> Engine:
+    return engine_for(
+        database_url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS}
     )
 
 

@@ -137,8 +137,8 @@ class Play:
 
     def _meet_customer(self) -> Customer:
         self._title("2. A customer comes by, and steady traffic begins")
-        router = self._context.target.router
-        customer = Customer(router.public_url, router.internal_url)
+        target = self._context.target
+        customer = Customer(target.public_url, target.internal_url)
         with urllib3.PoolManager(retries=False, timeout=10.0) as http:
             for story in self._stories:
                 for step in story.steps:
@@ -207,7 +207,7 @@ class Play:
 
     def _fingerprint(self, service: ServiceName) -> object:
         """What must stay the same of a service nobody touches: its processes and its route."""
-        record = self._context.target.records.read(service)
+        record = self._context.local.records.read(service)
         alive = {process.pid: process.create_time() for _, process in self._processes(service)}
         route = self._context.state / "router" / "services" / f"{service}.yml"
         return record, alive, route.read_text(), route.stat().st_mtime_ns
@@ -254,7 +254,7 @@ def _faults(path: str) -> tuple[tuple[str, str], ...]:
 
 def memory_of(context: Context) -> tuple[float, dict[str, float]]:
     """Return the memory of the whole stack with this process, and of each slot, in MB (PSS)."""
-    everyone = context.target.processes()
+    everyone = context.local.processes()
     slots: dict[str, list[psutil.Process]] = {}
     for name, process in everyone:
         slots.setdefault(name.rpartition("-")[0] or name, []).append(process)

@@ -10,70 +10,12 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from deployer.ledger import StaleFenceError
-from deployer.model import Fence, Release, ServiceName, Slot
-
-NO_FENCE = Fence(0)  # below every lease's
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """A process that we started. `started` guards against a process id used again."""
-
-    id: str
-    pid: int
-    started: float
-    port: int
-    admin_port: int
-
-
-@dataclass(frozen=True, slots=True)
-class SlotRecord:
-    """What a slot should hold."""
-
-    release: Release
-    wanted: int
-    weight: int = 0
-    instances: tuple[Instance, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceRecord:
-    """What should run of a service, and who wrote so last (`fence`)."""
-
-    service: ServiceName
-    fence: Fence = NO_FENCE
-    live: Slot | None = None
-    blue: SlotRecord | None = None
-    green: SlotRecord | None = None
-    standby_until: float | None = None
-
-    def slot(self, slot: Slot) -> SlotRecord | None:
-        """Return what the slot should hold."""
-        return self.blue if slot is Slot.BLUE else self.green
-
-    def with_slot(self, slot: Slot, content: SlotRecord | None) -> ServiceRecord:
-        """Return the record with another content of one slot."""
-        if slot is Slot.BLUE:
-            return replace(self, blue=content)
-        return replace(self, green=content)
-
-    @property
-    def slots(self) -> tuple[tuple[Slot, SlotRecord], ...]:
-        """The slots that hold something."""
-        pairs = ((slot, self.slot(slot)) for slot in Slot)
-        return tuple((slot, content) for slot, content in pairs if content is not None)
-
-
-@cache
-def _adapter() -> TypeAdapter[ServiceRecord]:
-    return TypeAdapter(ServiceRecord)
+from deployer.model import Fence, ServiceName
+from deployer.targets.record import ServiceRecord, read_record, written
 
 
 class RecordStore:
@@ -92,7 +34,7 @@ class RecordStore:
         path = self._path(service)
         if not path.exists():
             return ServiceRecord(service)
-        return _adapter().validate_json(path.read_bytes())
+        return read_record(path.read_bytes())
 
     def update(
         self,
@@ -121,7 +63,7 @@ class RecordStore:
         path = self._path(record.service)
         fresh = path.with_suffix(".new")
         with fresh.open("wb") as file:
-            file.write(_adapter().dump_json(record, indent=1))
+            file.write(written(record))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)

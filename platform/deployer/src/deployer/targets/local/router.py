@@ -21,7 +21,7 @@ from deployer.errors import ConflictError, OperationError
 from deployer.model import ServiceName, Slot
 from deployer.targets.local import ports as port_holders
 from deployer.targets.local import processes
-from deployer.targets.local.record import ServiceRecord
+from deployer.targets.record import ServiceRecord
 
 PROCESS = "router"
 CONFIRM_SECONDS = 5.0  # new weights serve after 0.06-0.5 s; ten times that is a fault

@@ -10,21 +10,22 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import urllib3
 
-from deployer import runner
+from deployer import metrics, runner
 from deployer.environment import Environment
 from deployer.errors import OperationError
+from deployer.metrics import MetricsSource
 from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.targets.local import logs, ports, processes
 from deployer.targets.local.builds import Builds
 from deployer.targets.local.postgres import Postgres
-from deployer.targets.local.record import Instance, RecordStore, ServiceRecord, SlotRecord
+from deployer.targets.local.record import RecordStore
 from deployer.targets.local.router import Router
 from deployer.targets.protocol import (
     FailedRequest,
@@ -34,6 +35,7 @@ from deployer.targets.protocol import (
     Situation,
     SlotStatus,
 )
+from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 
 # Between the last traffic and the TERM: what the router took in before it switched has arrived.
 SETTLE_SECONDS = 0.5
@@ -181,11 +183,51 @@ class LocalTarget:
         """Return the newest requests that the release failed in the slot, oldest first."""
         return logs.failing_requests(self._log(release, slot), since=since, limit=limit)
 
-    def situation(self, service: ServiceName) -> Situation:
-        """Look at the service."""
+    def situation(self, service: ServiceName, *, ask: bool = True) -> Situation:
+        """Look at the service; an instance that hangs is waited for unless `ask` is false."""
         record = self.records.read(service)
-        slots = tuple(self._slot_status(slot, content) for slot, content in record.slots)
+        slots = tuple(self._slot_status(slot, content, ask=ask) for slot, content in record.slots)
         return Situation(service, record.live, slots, record.standby_until)
+
+    @property
+    def public_url(self) -> str:
+        """The base address for customers."""
+        return self.router.public_url
+
+    @property
+    def internal_url(self) -> str:
+        """The base address for calls between services."""
+        return self.router.internal_url
+
+    def installed(self) -> tuple[ServiceName, ...]:
+        """Return the services that were ever brought up here."""
+        return self.records.services()
+
+    def tend(self, service: ServiceName) -> tuple[str, ...]:
+        """Nothing: whoever edits files under the state folder means it."""
+        del service
+        return ()
+
+    def metrics(self, service: ServiceName, candidate: Slot) -> MetricsSource:
+        """Return a source that reads the router and the instances of both slots."""
+
+        def instances_of(slot: Slot) -> tuple[metrics.Instance, ...]:
+            return tuple(
+                metrics.Instance(f"http://{ports.LOOPBACK}:{each.admin_port}", each.started)
+                for each in self._instances(service, slot)
+            )
+
+        return metrics.Scrape(
+            service,
+            candidate,
+            router_urls=lambda: [self.router.metrics_url],
+            instances_of=instances_of,
+        )
+
+    def up(self, services: Sequence[ServiceName]) -> None:
+        """Start the database and the router unless they run."""
+        self.postgres.up(tuple(services))
+        self.router.up()
 
     def heal(self, service: ServiceName) -> None:
         """Start again what the record says should run and doesn't: after a crash or a reboot."""
@@ -353,9 +395,11 @@ class LocalTarget:
             processes.stop(_masters(found), grace_seconds=self._policy.drain_seconds)
         processes.stop([process for _, process in found], grace_seconds=0)
 
-    def _slot_status(self, slot: Slot, content: SlotRecord) -> SlotStatus:
+    def _slot_status(self, slot: Slot, content: SlotRecord, *, ask: bool) -> SlotStatus:
         instances = tuple(
-            InstanceStatus(each.id, each.pid, each.port, each.admin_port, ready=self._ready(each))
+            InstanceStatus(
+                each.id, each.pid, each.port, each.admin_port, ready=ask and self._ready(each)
+            )
             for each in content.instances
         )
         return SlotStatus(slot, content.release, content.weight, content.wanted, instances)

@@ -1,0 +1,55 @@
+{{/*
+The same image, another program. It runs as the namespace's default account: as a hook it comes before the service's
+own. Under the deployer each run is a Job of its own; as a hook it takes the place of the one before.
+*/}}
+{{- define "platform.migration" -}}
+{{- $alone := eq .Values.part "migration" }}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Chart.Name }}-migrate-{{ .Values.phase }}{{ with .Values.release }}-{{ . }}{{ end }}
+  labels:
+    {{- include "platform.migration.labels" . | nindent 4 }}
+  {{- if not $alone }}
+  annotations:
+    helm.sh/hook: pre-install,pre-upgrade
+    helm.sh/hook-delete-policy: before-hook-creation
+  {{- end }}
+spec:
+  backoffLimit: {{ .Values.migration.retries }}
+  activeDeadlineSeconds: {{ .Values.migration.deadlineSeconds }}
+  {{- if $alone }}
+  ttlSecondsAfterFinished: 86400
+  {{- end }}
+  template:
+    metadata:
+      labels:
+        {{- include "platform.migration.labels" . | nindent 8 }}
+    spec:
+      restartPolicy: Never
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      securityContext:
+        {{- include "platform.security.pod" . | nindent 8 }}
+      containers:
+        - name: migrate
+          image: {{ include "platform.image" . }}
+          imagePullPolicy: IfNotPresent
+          command: [python, -m, platform_kit.migrations, {{ .Chart.Name }}, --phase, {{ .Values.phase }}]
+          env:
+            - name: {{ include "platform.prefix" . }}_DATABASE_URL_FILE
+              value: /run/secrets/database/url
+          securityContext:
+            {{- include "platform.security.container" . | nindent 12 }}
+          resources:
+            {{- toYaml .Values.resources | nindent 12 }}
+          volumeMounts:
+            {{- include "platform.database.mount" . | nindent 12 }}
+      volumes:
+        {{- include "platform.database.volume" . | nindent 8 }}
+{{- end }}
+
+{{- define "platform.migration.labels" -}}
+{{ include "platform.labels.common" . }}
+app.kubernetes.io/component: migration
+{{- end }}

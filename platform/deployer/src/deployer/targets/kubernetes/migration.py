@@ -1,0 +1,112 @@
+"""The migrations of a release, as a Job from its own image."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from deployer.cluster import Cluster, Object, ObjectExists, metadata
+from deployer.errors import OperationError
+from deployer.model import Release
+from deployer.targets.kubernetes.names import Names
+from deployer.targets.kubernetes.pods import LOG_LINES, STUCK
+
+if TYPE_CHECKING:
+    from deployer.targets.kubernetes.charts import Charts
+
+WAIT_SECONDS = 3600.0  # a backfill of a large table
+TRY_SECONDS = 0.25
+
+
+class Migrations:
+    """Runs Jobs of an environment's services."""
+
+    def __init__(self, cluster: Cluster, names: Names, charts: Charts) -> None:
+        self._cluster = cluster
+        self._names = names
+        self._charts = charts
+
+    def run(self, release: Release, phase: str) -> tuple[str, ...]:
+        """Run a phase's migrations and return the revisions that were applied.
+
+        One that a killed deployer began is waited for; one that failed is tried again. Raises
+        OperationError `migration-failed`.
+        """
+        job = self._charts.migration(release, phase)
+        path = f"{self._jobs(release)}/{metadata(job)['name']}"
+        self._begin(release, job, path)
+        succeeded = self._wait(path)
+        lines = self._log(release, job).splitlines()
+        if not succeeded:
+            raise _failed(release, phase, tuple(lines[-LOG_LINES:]))
+        self._cluster.delete(path)
+        return tuple(json.loads(lines[-1])["applied"]) if lines else ()
+
+    def _begin(self, release: Release, job: Object, path: str) -> None:
+        found = self._cluster.get(path)
+        if found is not None and _outcome(found) is not None:  # of an earlier try
+            self._cluster.delete(path)
+            while self._cluster.get(path) is not None:
+                time.sleep(TRY_SECONDS)
+        try:
+            self._cluster.create(self._jobs(release), job)
+        except ObjectExists:
+            return  # it runs
+
+    def _wait(self, path: str) -> bool:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            found = self._cluster.get(path)
+            outcome = _outcome(found) if found else False
+            if outcome is not None:
+                return outcome
+            self._require_hopeful(path)
+            time.sleep(TRY_SECONDS)
+        return False
+
+    def _require_hopeful(self, path: str) -> None:
+        """Raise OperationError when the Job's pod can't even start."""
+        namespace, _, name = path.rpartition("/jobs/")
+        pods = namespace.replace("/apis/batch/v1/", "/api/v1/") + "/pods"
+        for pod in self._cluster.list(pods, labels=f"batch.kubernetes.io/job-name={name}"):
+            for status in (pod.get("status") or {}).get("containerStatuses", ()):
+                waiting = (status.get("state") or {}).get("waiting") or {}
+                if STUCK.get(str(waiting.get("reason"))) in {None, "crash-loop"}:
+                    continue
+                raise OperationError(
+                    STUCK[waiting["reason"]],
+                    f"the migration {name} does not start: {waiting.get('message', '')}",
+                    hint=f"kubectl describe job {name}",
+                )
+
+    def _log(self, release: Release, job: Object) -> str:
+        labels = f"batch.kubernetes.io/job-name={metadata(job)['name']}"
+        pods = self._cluster.list(self._names.core(release.service, "pods"), labels=labels)
+        newest = sorted(pods, key=lambda pod: str(metadata(pod)["creationTimestamp"]))[-1:]
+        return "".join(
+            self._cluster.text(
+                f"{self._names.core(release.service, 'pods', metadata(pod)['name'])}/log"
+            )
+            for pod in newest
+        )
+
+    def _jobs(self, release: Release) -> str:
+        return self._names.group(release.service, "batch/v1", "jobs")
+
+
+def _outcome(job: Object) -> bool | None:
+    """Return whether a Job succeeded, or None while it runs."""
+    for condition in (job.get("status") or {}).get("conditions", ()):
+        if condition["status"] == "True" and condition["type"] in {"Complete", "Failed"}:
+            return bool(condition["type"] == "Complete")
+    return None
+
+
+def _failed(release: Release, phase: str, details: tuple[str, ...]) -> OperationError:
+    return OperationError(
+        "migration-failed",
+        f"the {phase} migrations of {release.name} failed; the live release is untouched",
+        hint=f"mend migrations/{release.service} and call again",
+        details=details,
+    )
