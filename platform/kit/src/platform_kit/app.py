@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from flask import Blueprint, Flask
 
 from platform_kit.database import Database
+from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
 from platform_kit.instance import Instance, Job
 from platform_kit.liveness import Activity
 from platform_kit.logs import configure_logs, identity
 from platform_kit.metrics import Metrics
+from platform_kit.migrations.declaration import Declaration, read_declaration
+from platform_kit.migrations.location import migrations_directory
 from platform_kit.problems import render_problems
 from platform_kit.readiness import Check, Readiness
 from platform_kit.requests import observe_requests
-from platform_kit.schema import schema_check
+from platform_kit.schema import Needs, schema_check
 from platform_kit.settings import InstanceSettings
 from platform_kit.usage import Usage
 
@@ -37,13 +40,15 @@ def create_app(
     """Return the app of `service`, its blueprints mounted below /api/v1.
 
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
-    `schema_oldest` is the oldest revision that this code runs on, `background` the service's own threads.
+    `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
+    the service's migrations declares), `background` the service's own threads.
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
     app = Flask(service, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    instance = _instance(service, settings, _checks(database, schema_oldest), background)
+    needs = _needs(service, settings.version, schema_oldest) if database else None
+    instance = _instance(service, settings, _checks(database, needs), background)
     instance.attach(app)
     observe_requests(app, instance)
     inject_faults(app, settings)
@@ -70,7 +75,17 @@ def _instance(
     )
 
 
-def _checks(database: Database | None, schema_oldest: str | None) -> list[Check]:
+def _needs(service: str, version: str, schema_oldest: str | None) -> Needs | None:
+    """Return what this release can say of the schema; None where nothing is declared at all."""
+    try:
+        declared = read_declaration(migrations_directory(service))
+    except MigrationsMissing:
+        declared = Declaration(None, ())
+    oldest = schema_oldest or declared.needs
+    return None if oldest is None else Needs(oldest, version, declared.known)
+
+
+def _checks(database: Database | None, needs: Needs | None) -> list[Check]:
     if database is None:
         return []
 
@@ -79,8 +94,8 @@ def _checks(database: Database | None, schema_oldest: str | None) -> list[Check]
         return "answers"
 
     checks = [Check("database", ping)]
-    if schema_oldest is not None:
-        checks.insert(0, schema_check(database, schema_oldest))
+    if needs is not None:
+        checks.insert(0, schema_check(database, needs))
     return checks
 
 

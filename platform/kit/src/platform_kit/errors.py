@@ -13,16 +13,25 @@ KitError
 │   └── DatabaseUnreachable
 └── MigrationError         correct the migrations
     ├── MigrationsMissing
-    └── PhaseUnknown
+    ├── PhaseUnknown
+    ├── WrongPhase         a helper in a revision of the other phase
+    ├── UnsafeChange       a helper that cannot do this without breaking what runs
+    ├── LockUnavailable    try again when those it names have ended
+    ├── StatementTooLong
+    ├── BackfillIncomplete
+    ├── WindowUndeclared
+    └── RevertRefused
 
 What a client of a service gets to see is a `Problem`, in `problems.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -120,3 +129,91 @@ class PhaseUnknown(MigrationError):
         super().__init__(f"the migrations of {service!r} have no branch labelled {phase!r}")
         self.service = service
         self.phase = phase
+
+
+class WrongPhase(MigrationError):
+    """A helper was called by a revision of a phase in which it would break what runs."""
+
+    def __init__(self, helper: str, *, phase: str, belongs: str, revision: str) -> None:
+        super().__init__(
+            f"{helper} belongs to {belongs}, and revision {revision} is on {phase}\n"
+            f"hint: move the call to a revision of that branch"
+        )
+        self.helper = helper
+        self.phase = phase
+
+
+class UnsafeChange(MigrationError):
+    """What was asked for cannot be done while old and new code run."""
+
+    def __init__(self, cause: str, *, hint: str) -> None:
+        super().__init__(f"{cause}\nhint: {hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session that another one waits for. `query` is shortened; its age is its transaction's."""
+
+    pid: int
+    application: str
+    age_seconds: float
+    state: str
+    query: str
+
+    def __str__(self) -> str:
+        who = self.application or "unnamed"
+        return f"pid {self.pid} ({who}), {self.state} for {self.age_seconds:.1f} s: {self.query}"
+
+
+class LockUnavailable(MigrationError):
+    """The lock was not given within the patience. Nothing of that step was changed."""
+
+    def __init__(
+        self, statement: str, *, waited_seconds: float, attempts: int, blockers: Sequence[Blocker]
+    ) -> None:
+        named = "".join(f"\n  blocked by {blocker}" for blocker in blockers)
+        ends = blockers[0].pid if blockers else "PID"
+        super().__init__(
+            f"no lock after {attempts} attempts in {waited_seconds:.0f} s: {statement}"
+            f"{named or chr(10) + '  nobody was seen to hold it'}\n"
+            f"hint: run it again when that has ended, or end it: SELECT pg_terminate_backend({ends})"
+        )
+        self.blockers = tuple(blockers)
+        self.attempts = attempts
+
+
+class StatementTooLong(MigrationError):
+    """A statement held its lock for longer than its class allows, and was cancelled."""
+
+    def __init__(self, statement: str, *, seconds: float) -> None:
+        super().__init__(
+            f"cancelled after {seconds:g} s, for which it held its lock: {statement}\n"
+            "hint: use the helper of platform_kit.migrations that does this in steps"
+        )
+
+
+class BackfillIncomplete(MigrationError):
+    """Rows are left that the backfill should have changed: the constraint was not made."""
+
+    def __init__(self, table: str, *, condition: str, passes: int) -> None:
+        super().__init__(
+            f"after {passes} passes {table} still has rows with {condition}\n"
+            "hint: something writes such rows: find it, then run the migration again"
+        )
+
+
+class WindowUndeclared(MigrationError):
+    """A contract revision does not say which release is the oldest that runs on what it leaves."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"contract revision {revision} declares no oldest_release\n"
+            f'hint: add oldest_release = "X.Y.Z" to it: the first release that does not need what goes'
+        )
+
+
+class RevertRefused(MigrationError):
+    """What was asked for cannot be taken back. Nothing was changed."""
+
+    def __init__(self, cause: str, *, hint: str) -> None:
+        super().__init__(f"{cause}\nhint: {hint}")

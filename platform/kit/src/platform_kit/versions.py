@@ -25,3 +25,12 @@ def installed_version(distribution: str) -> str:
         return semver(metadata.version(distribution))
     except metadata.PackageNotFoundError:
         return "0.0.0"
+
+
+def precedence(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[bool, int, str], ...]]:
+    """Return a key that sorts SemVer versions by their precedence (semver.org, 11)."""
+    release, _, pre = version.partition("+")[0].partition("-")
+    numbers = tuple(int(number) for number in release.split("."))
+    words = pre.split(".") if pre else []
+    parts = tuple((not w.isdigit(), int(w) if w.isdigit() else 0, w) for w in words)
+    return numbers, not pre, parts

@@ -1,93 +1,23 @@
 """Migrations: a real history on a real database, by the program that the deployer runs."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
+from histories import ENVIRONMENT
 from sqlalchemy import inspect, text
 
-from platform_kit import Database
 from platform_kit.errors import MigrationError, MigrationsMissing, PhaseUnknown
 from platform_kit.migrations import migrations_directory, upgrade
-from platform_kit.migrations.runner import LOCK
+from platform_kit.migrations.lock import LOCK
 from platform_kit.schema import schema_history
 
 pytestmark = pytest.mark.integration
 
-ENVIRONMENT = "from platform_kit import migrations\n\nmigrations.run_environment()\n"
-REVISION = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = {name!r}
-down_revision = {after!r}
-branch_labels = {labels!r}
-depends_on = {depends!r}
-
-
-def upgrade():
-    {body}
-
-
-def downgrade():
-    {undo}
-"""
-
-
-class History:
-    """A service's folder of revisions, as in a checkout: services/shop/src/shop and migrations/shop."""
-
-    def __init__(self, root):
-        package = root / "services" / "shop" / "src" / "shop"
-        package.mkdir(parents=True)
-        (package / "__init__.py").write_text("")
-        self.source = package.parent
-        self.folder = root / "migrations" / "shop"
-        (self.folder / "versions").mkdir(parents=True)
-        (self.folder / "env.py").write_text(ENVIRONMENT)
-
-    def add(self, name, body, *, after=None, label=None, depends=None, undo="pass"):
-        labels = (label,) if label else None
-        code = REVISION.format(
-            name=name, after=after, labels=labels, depends=depends, body=body, undo=undo
-        )
-        (self.folder / "versions" / f"{name}.py").write_text(code)
-
 
 def create(table):
     return f'op.create_table("{table}", sa.Column("id", sa.Integer, primary_key=True))'
-
-
-@pytest.fixture
-def history(tmp_path, monkeypatch):
-    history = History(tmp_path)
-    history.add("0001", create("things"), label="expand", undo='op.drop_table("things")')
-    monkeypatch.syspath_prepend(str(history.source))
-    return history
-
-
-@pytest.fixture
-def database(database_url):
-    database = Database(database_url)
-    yield database
-    database.dispose()
-
-
-def run(history, database_url, *, phase="expand", file=""):
-    """Run the program; return its exit code and both outputs."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(history.source),
-        "SHOP_DATABASE_URL": database_url,
-        "SHOP_DATABASE_URL_FILE": str(file),
-    }
-    command = [sys.executable, "-m", "platform_kit.migrations", "shop", "--phase", phase]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
 
 
 def recorded(database):
@@ -103,7 +33,7 @@ def tables(database):
 
 def test_the_program_prints_what_it_did(history, database_url, database):
     """One JSON object to stdout, nothing to stderr."""
-    code, out, err = run(history, database_url)
+    code, out, err = history.run(database_url)
 
     assert (code, err) == (0, "")
     assert json.loads(out) == {
@@ -112,6 +42,8 @@ def test_the_program_prints_what_it_did(history, database_url, database):
         "before": [],
         "after": ["0001"],
         "applied": ["0001"],
+        "oldest_release": None,
+        "purged": [],
     }
     assert recorded(database) == [("0001", "expand")]
     assert "things" in tables(database)
@@ -121,7 +53,7 @@ def test_the_program_takes_the_url_from_a_file(history, database_url, database, 
     """As a Job does that has the secret mounted."""
     file = tmp_path / "url"
     file.write_text(f"{database_url}\n")
-    code, _, err = run(history, "", file=file)
+    code, _, err = history.run("", file=file)
 
     assert (code, err) == (0, "")
     assert recorded(database) == [("0001", "expand")]
@@ -129,7 +61,7 @@ def test_the_program_takes_the_url_from_a_file(history, database_url, database, 
 
 def test_the_program_says_that_the_file_is_missing(history, tmp_path):
     """In the JSON that whoever started it reads."""
-    code, _, err = run(history, "", file=tmp_path / "none")
+    code, _, err = history.run("", file=tmp_path / "none")
 
     assert code == 1
     assert "No such file or directory" in json.loads(err)["error"]
@@ -170,7 +102,7 @@ def test_the_phases_are_run_apart(history, database_url, database):
 def test_a_revision_that_fails_leaves_those_before_it(history, database_url, database):
     """Its own changes are rolled back, its line is not written, and the error is one line of JSON."""
     history.add("0002", create("more") + '; op.execute("SELECT 1/0")', after="0001")
-    code, out, err = run(history, database_url)
+    code, out, err = history.run(database_url)
     problem = json.loads(err)
 
     assert (code, out, len(err.splitlines())) == (1, "", 1)
@@ -190,7 +122,7 @@ def test_a_revision_that_fails_leaves_those_before_it(history, database_url, dat
 )
 def test_a_run_that_cannot_begin_says_why(history, url, phase, words):
     """Without a traceback."""
-    code, out, err = run(history, url, phase=phase)
+    code, out, err = history.run(url, "--phase", phase)
 
     assert (code, out) == (1, "")
     assert words in json.loads(err)["error"]
@@ -201,7 +133,7 @@ def test_runs_at_the_same_time_apply_each_revision_once(history, database_url, d
     history.add("0002", create("more"), after="0001")
     done, threads = [], []
     for _ in range(3):  # processes, as Alembic's context is global in one
-        threads.append(threading.Thread(target=lambda: done.append(run(history, database_url))))
+        threads.append(threading.Thread(target=lambda: done.append(history.run(database_url))))
         threads[-1].start()
     for thread in threads:
         thread.join()
@@ -241,22 +173,6 @@ def test_a_concurrent_index_can_be_made_by_a_revision(history, database_url, dat
 
     assert done.applied == ["0001", "0002"]
     assert recorded(database) == [("0001", "expand"), ("0002", "expand")]
-
-
-def test_a_downgrade_takes_its_line_back(history, database_url, database):
-    """By Alembic's own command on the runner's connection: `schema_history` tells what is there."""
-    from alembic import command
-
-    from platform_kit.migrations.runner import _config, _engine
-
-    upgrade("shop", phase="expand", database_url=database_url)
-    config, engine = _config("shop"), _engine(database_url)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-
-    assert recorded(database) == []
-    assert "things" not in tables(database)
 
 
 def test_alembics_own_program_is_refused(history):
