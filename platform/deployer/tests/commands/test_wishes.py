@@ -70,7 +70,9 @@ def test_a_rollout_that_was_paused_when_its_process_died_goes_on_when_resumed(pa
     """Whoever resumes wants both: the process's place, and that it goes on."""
     paper.interrupt()
     header = paper.context.ledger.history(PRODUCT, limit=1)[0]
-    paper.context.ledger.request(header.service, header.id, running.wish(paper.context, Verb.PAUSE, why="lunch"))
+    paper.context.ledger.request(
+        header.service, header.id, running.wish(paper.context, Verb.PAUSE, why="lunch")
+    )
     state = resume(paper.context, PRODUCT, listen=paper.push)
 
     assert state is not None

@@ -99,7 +99,9 @@ def aborted(make: Make, verb: Verb = Verb.ABORT) -> Make:
     def interfered(world: World) -> Order:
         def ask() -> None:
             (header,) = world.ledger.history(PRODUCT)
-            world.ledger.request(header.service, header.id, Request(world.clock.now(), verb, "ann", "stop"))
+            world.ledger.request(
+                header.service, header.id, Request(world.clock.now(), verb, "ann", "stop")
+            )
 
         world.clock.alarms = [(1000.35, ask)]
         return make(world)

@@ -20,7 +20,11 @@ def test_the_ledger_on_disk(promise: Callable[[Ledger], None], tmp_path: Path):
 
 
 # In memory nothing can be half written.
-IN_MEMORY = tuple(each for each in PROMISES if each.__name__ != "an_event_that_cannot_be_written_leaves_nothing_behind")
+IN_MEMORY = tuple(
+    each
+    for each in PROMISES
+    if each.__name__ != "an_event_that_cannot_be_written_leaves_nothing_behind"
+)
 
 
 @pytest.mark.parametrize("promise", IN_MEMORY, ids=name_of)

@@ -4,3 +4,12 @@
 instead. `gate` proves a service's revisions on a real PostgreSQL. The helpers that revisions are
 written with are `platform_kit.migrations`.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def recorder_path() -> Path:
+    """Return the program that a release's own Python runs to write down what its migrations do."""
+    return Path(__file__).with_name("recorder.py")

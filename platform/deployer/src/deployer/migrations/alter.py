@@ -103,7 +103,10 @@ def _add_constraint(table: str, definition: pg.Constraint) -> Iterator[op.Operat
     made = constraint(definition)
     if made is None:  # NOT NULL as a table's constraint, of PostgreSQL 18
         for name in strings(definition.keys):
-            yield op.SetNotNull(table, name)
+            if definition.skip_validation:
+                yield op.AlterTable(table, _AE)
+            else:
+                yield op.SetNotNull(table, name)
     else:
         yield op.AddConstraint(table, made)
 

@@ -5,6 +5,7 @@ A lint without any knowledge takes every table it does not see made for one that
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from deployer.migrations import operations as op
@@ -48,6 +49,10 @@ class Schema:
         for statement in statements:
             self.apply(statement)
         self.new.clear()
+
+    def copy(self) -> Schema:
+        """Return another one that knows the same."""
+        return deepcopy(self)
 
     def is_new(self, name: str) -> bool:
         """Whether a table or another object was made in this file."""

@@ -18,7 +18,7 @@ from deployer import runner
 from deployer.errors import OperationError
 from deployer.migrations.rules import BY_SQUAWK
 
-VERSION = "15"  # of PostgreSQL: the embedded one's
+VERSION = "18"  # of PostgreSQL: the embedded one's
 FAILED = 1  # it found something: no failure
 
 

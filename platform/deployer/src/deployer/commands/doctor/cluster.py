@@ -31,9 +31,7 @@ def examine(environment: Environment, services: tuple[ServiceName, ...]) -> Iter
     yield from _programs()
     yield from looked("registry", lambda: _registry(environment))
     try:
-        cluster = Cluster.connect(
-            environment.kubernetes.context, patience_seconds=PATIENCE_SECONDS
-        )
+        cluster = Cluster.connect(environment.kubernetes.context, patience_seconds=PATIENCE_SECONDS)
         yield _server(cluster)
     except DeployerError as error:
         yield unwell("cluster", error)
@@ -118,7 +116,9 @@ def _gateway(cluster: Cluster, environment: Environment, name: str) -> Iterator[
         yield Finding(subject, ok=False, text=text, hint=_making(environment))
         return
     amiss = [
-        f"not {kind}: {why}" for kind in ("Accepted", "Programmed") if (why := _denial(gateway, kind))
+        f"not {kind}: {why}"
+        for kind in ("Accepted", "Programmed")
+        if (why := _denial(gateway, kind))
     ]
     yield Finding(
         subject,
