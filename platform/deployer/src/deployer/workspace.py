@@ -208,6 +208,17 @@ class Workspace:
             raise _history_missing(f"commit {commit[:12]}")
         self._archive(commit, (), into)
 
+    def stage_migrations(self, service: ServiceName, commit: str, *, into: Path) -> None:
+        """Take a service's migrations as they were at a commit; nothing where it had none.
+
+        Raises OperationError `history-missing` when this checkout does not have the commit.
+        """
+        if not self.has_commit(commit):
+            raise _history_missing(f"commit {commit[:12]} of {service}")
+        path = f"migrations/{service}"
+        if self._git("ls-tree", "--name-only", commit, path).stdout.strip():
+            self._archive(commit, (path,), into)
+
     def _archive(self, commit: str, paths: tuple[str, ...], into: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             archive = Path(scratch) / "tree.tar"

@@ -1,4 +1,4 @@
-"""Schema changes: `migrations lint`, `check`."""
+"""Schema changes: `migrations lint`, `check`, `apply`, `revert`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.cli.options import open_environment, print_json, with_environment, with_json
+from deployer.cli.options import (
+    open_environment,
+    print_json,
+    say,
+    with_dry_run,
+    with_environment,
+    with_json,
+)
 
 if TYPE_CHECKING:
     from deployer.migrations.gate import Report
@@ -68,6 +75,56 @@ def check(*, service: str, tests: bool, environment: str, as_json: bool) -> None
         _print_report(report)
     if not report.ok:
         raise SystemExit(1)
+
+
+@migrations.command()
+@click.argument("wanted", metavar="SERVICE[@VERSION]")
+@click.option("--phase", type=_PHASE, required=True)
+@with_dry_run
+@with_environment
+@with_json
+def apply(*, wanted: str, phase: str, dry_run: bool, environment: str, as_json: bool) -> None:
+    """Apply one phase; contract only when no running release needs what goes."""
+    from deployer.commands.migrations_apply import apply as carry_out  # noqa: PLC0415
+    from deployer.commands.migrations_apply import plan_apply  # noqa: PLC0415
+    from deployer.commands.release import parse_wanted  # noqa: PLC0415
+
+    context = open_environment(environment)
+    asked = parse_wanted(context, wanted)
+    if dry_run:
+        for revision in plan_apply(context, asked, phase=phase):
+            click.echo(f"would have applied {revision.revision}: {revision.summary}")
+        return
+    applied = carry_out(context, asked, phase=phase)
+    if as_json:
+        print_json({"service": asked.service, "phase": phase, "applied": list(applied)})
+    else:
+        say(f"applied {', '.join(applied) or 'nothing: all of the phase was'}")
+
+
+@migrations.command()
+@click.argument("wanted", metavar="SERVICE[@VERSION]")
+@click.option("--to", metavar="REV", required=True, help="The expand revision to be the newest.")
+@with_dry_run
+@with_environment
+@with_json
+def revert(*, wanted: str, to: str, dry_run: bool, environment: str, as_json: bool) -> None:
+    """Take expand revisions back that no running release needs."""
+    from deployer.commands.migrations_apply import require_nobody_misses  # noqa: PLC0415
+    from deployer.commands.migrations_apply import revert as carry_out  # noqa: PLC0415
+    from deployer.commands.release import build_release, parse_wanted  # noqa: PLC0415
+
+    context = open_environment(environment)
+    asked = parse_wanted(context, wanted)
+    if dry_run:
+        for revision in require_nobody_misses(context, build_release(context, asked), to=to):
+            click.echo(f"would take back {revision.revision}: {revision.summary}")
+        return
+    reverted = carry_out(context, asked, to=to)
+    if as_json:
+        print_json({"service": asked.service, "to": to, "reverted": list(reverted)})
+    else:
+        say(f"took back {', '.join(reverted) or 'nothing: none was applied'}")
 
 
 def _print_report(report: Report) -> None:

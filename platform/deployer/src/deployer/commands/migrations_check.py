@@ -32,8 +32,8 @@ def check(context: Context, service: ServiceName, *, tests: bool = True) -> Repo
     postgres.up((service,))
     try:
         with _older(context, service, builds, folder, wanted=tests) as older:
-            versions = workspace.root / "migrations" / service / "versions"
-            gate = Gate(service, versions, builds.python(release), postgres, older, newer)
+            history = workspace.root / "migrations" / service
+            gate = Gate(service, history, builds.python(release), postgres, older, newer)
             context.say(f"trying the revisions of {release.name}")
             return gate.check()
     finally:

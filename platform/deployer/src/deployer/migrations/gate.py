@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deployer.migrations import squawk
+from deployer.migrations.declared import read_folder
 from deployer.migrations.history import Broken, History, broken_history, broken_source
 from deployer.migrations.parse import parse
 from deployer.migrations.recording import Recorded, broken_revision
@@ -59,7 +60,7 @@ class Gate:
     """One service's revisions, with what they are tried on."""
 
     service: ServiceName
-    versions: Path
+    folder: Path
     python: Path
     postgres: Postgres
     older: Suite | None
@@ -72,7 +73,7 @@ class Gate:
         with TemporaryDirectory(prefix="gate-") as folder, ThreadPoolExecutor() as threads:
             scratch = Path(folder)
             trial = Trial(self.service, self.python, self._fresh(), scratch)
-            history = trial.describe()
+            history = read_folder(self.folder)
             self._read(history)
             if self.broken:
                 return self._report((), (), began)
@@ -92,7 +93,7 @@ class Gate:
 
     def _read(self, history: History) -> None:
         self.broken += broken_history(history)
-        for file in sorted(self.versions.glob("*.py")):
+        for file in sorted((self.folder / "versions").glob("*.py")):
             self.broken += broken_source(file.stem, file.read_text(), self.service)
 
     def _run(self, trial: Trial, history: History) -> tuple[Seen, ...]:

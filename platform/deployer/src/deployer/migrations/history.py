@@ -1,17 +1,16 @@
 """What a history of revisions must be for old and new code to live on it: pure.
 
-A history is what the kit says of it (`python -m platform_kit.migrations SERVICE --describe`): two
-branches, `expand` and `contract`, each one line of revisions; a contract depends on the expand that
-it completes and says which release is the oldest that it leaves alive; no expand waits for a contract.
+Two branches, `expand` and `contract`, each one line of revisions; a contract depends on the expand
+that it completes and says which release is the oldest that it leaves alive; no expand waits for a
+contract.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deployer.errors import InputError
 from deployer.model import ServiceName
 from deployer.releases import Version
 
@@ -55,44 +54,6 @@ class Broken:
     why: str
     instead: str
     statement: str | None = None
-
-
-def read_history(description: Mapping[str, object]) -> History:
-    """Read what the kit describes; raise InputError `history-broken` when it is something else."""
-    try:
-        rows = description["revisions"]
-        if not isinstance(rows, list):
-            raise TypeError("revisions is no list")  # noqa: TRY301  # told like the others
-        return History(
-            needs=_text(description["needs"]), revisions=tuple(_revision(row) for row in rows)
-        )
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            "history-broken",
-            f"the kit describes no history: {type(error).__name__}: {error}",
-            hint="the release's platform kit is older than its deployer: release it anew",
-        ) from error
-
-
-def _revision(row: dict[str, object]) -> Revision:
-    return Revision(
-        revision=str(row["revision"]),
-        phase=str(row["phase"]),
-        down=_names(row["down"]),
-        depends_on=_names(row["depends_on"]),
-        oldest_release=_text(row["oldest_release"]),
-        summary=str(row.get("summary", "")),
-    )
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is no list of revisions")
-    return tuple(str(each) for each in value)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def broken_history(history: History) -> Iterator[Broken]:

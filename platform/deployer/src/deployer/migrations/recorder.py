@@ -137,7 +137,7 @@ def _tables(cursor: psycopg.Cursor) -> dict[int, tuple[str, int]]:
 
 def _shape(cursor: psycopg.Cursor) -> str:
     row = cursor.connection.execute(SHAPE).fetchone()
-    return str(row[0] or "")
+    return str(row[0] or "") if row else ""
 
 
 def _whose() -> tuple[str | None, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from deployer import runner
 from deployer.errors import OperationError
 from deployer.migrations import recorder_path
-from deployer.migrations.history import Broken, History, read_history
+from deployer.migrations.history import Broken
 from deployer.migrations.recording import Recorded, read_recording
 from deployer.model import ServiceName
 
@@ -25,10 +25,6 @@ class Trial:
     python: Path
     url: str
     scratch: Path
-
-    def describe(self) -> History:
-        """Return what the release's history declares."""
-        return read_history(self._run(("-m", "platform_kit.migrations"), "--describe"))
 
     def upgrade(self, phase: str) -> tuple[Recorded, ...]:
         """Run a phase's revisions, and return what each was seen to do."""
@@ -45,7 +41,7 @@ class Trial:
         self._run((recorder_path(), file), *options)
         return read_recording(file.read_text())
 
-    def _run(self, program: tuple[str | Path, ...], *options: str) -> dict[str, object]:
+    def _run(self, program: tuple[str | Path, ...], *options: str) -> None:
         done = runner.run(
             (self.python, *program, self.service, *options),
             environment=self._environment(),
@@ -58,8 +54,6 @@ class Trial:
                 hint=f"mend migrations/{self.service}; the lines above say where it stopped",
                 details=done.tail,
             )
-        answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-        return answer
 
     def _environment(self) -> Mapping[str, str]:
         prefix = self.service.upper()
