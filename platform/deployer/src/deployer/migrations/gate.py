@@ -100,7 +100,8 @@ class Gate:
         expanded = trial.upgrade("expand")
         contracted = trial.upgrade("contract") if history.of("contract") else ()
         self._judge((*expanded, *contracted), history)
-        self._go_back(trial, history)
+        if not self.broken:
+            self._go_back(trial, history)
         return tuple(_seen(each, history) for each in (*expanded, *contracted))
 
     def _judge(self, recorded: tuple[Recorded, ...], history: History) -> None:
@@ -118,8 +119,8 @@ class Gate:
         self._fresh()
         up = trial.upgrade("expand")
         down = trial.revert(expand[0].revision)
-        again = trial.upgrade("expand")
         self.broken += broken_ways_back(up, down)
+        again = () if self.broken else trial.upgrade("expand")
         if again and again[-1].shape != up[-1].shape:
             self.broken.append(
                 Broken(

@@ -87,15 +87,19 @@ class Recorder:
             self._before = _tables(cursor)
 
     def after(
-        self, _connection: Connection, cursor: psycopg.Cursor, statement: str, *_: object
+        self,
+        _connection: Connection,
+        cursor: psycopg.Cursor,
+        statement: str,
+        parameters: object,
+        *_: object,
     ) -> None:
-        """Write down what a statement did."""
+        """Write down what a statement did; the runner's line in its table ends a revision."""
         revision, author = _whose()
         if revision is None:
-            if "schema_history" in statement and statement.lstrip().startswith(
-                ("INSERT", "DELETE")
-            ):
-                self._write(kind="recorded", revision=self._revision, shape=_shape(cursor))
+            named = _named(parameters) if "schema_history" in statement else None
+            if named is not None and statement.lstrip().startswith(("INSERT", "DELETE")):
+                self._write(kind="recorded", revision=named, shape=_shape(cursor))
             return
         alone = bool(cursor.connection.autocommit)
         after = _tables(cursor)
@@ -138,6 +142,14 @@ def _tables(cursor: psycopg.Cursor) -> dict[int, tuple[str, int]]:
 def _shape(cursor: psycopg.Cursor) -> str:
     row = cursor.connection.execute(SHAPE).fetchone()
     return str(row[0] or "") if row else ""
+
+
+def _named(parameters: object) -> str | None:
+    """Return the revision that a statement of the runner's is about."""
+    if not isinstance(parameters, dict):
+        return None
+    value = parameters.get("revision", parameters.get("revision_1"))
+    return None if value is None else str(value)
 
 
 def _whose() -> tuple[str | None, str]:

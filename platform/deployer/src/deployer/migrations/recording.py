@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deployer.migrations.history import Broken
 from deployer.migrations.locks import effect_of
-from deployer.migrations.operations import Lock, Statement
+from deployer.migrations.operations import Lock, Rename, Statement
 from deployer.migrations.rules import BY_NAME
 from deployer.migrations.schema import Schema
 from deployer.migrations.verdict import judge
@@ -153,6 +153,9 @@ def _disagreeing(
             for table, lock in effect_of(statement.operations, schema).locks.items():
                 if table not in said or said[table].strength < lock.strength:
                     said[table] = lock
+            for renamed in statement.operations:
+                if isinstance(renamed, Rename) and renamed.old in said:
+                    said[renamed.new] = said[renamed.old]
             schema.apply(statement)
         unexpected = {t: lock for t, lock in each.locks.items() if _harder(lock, said.get(t))}
         if unexpected and each.transaction is not None:

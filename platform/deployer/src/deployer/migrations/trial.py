@@ -68,24 +68,21 @@ def _told(lines: tuple[str, ...]) -> str:
         return lines[-1] if lines else "without a word"
 
 
-def broken_ways_back(up: tuple[Recorded, ...], down: tuple[Recorded, ...]) -> list[Broken]:
-    """Return the expand revisions whose downgrade leaves another schema than there was before."""
-    shapes = {each.revision: each.shape for each in up}
+def broken_ways_back(up: tuple[Recorded, ...], down: tuple[Recorded, ...]) -> tuple[Broken, ...]:
+    """Return the first expand revision whose downgrade leaves another schema than there was before.
+
+    `down` is newest first. Those below it start from a schema that is wrong already.
+    """
+    shapes = {each.revision: each.shape or "" for each in up}
     order = [each.revision for each in up]
-    broken = []
     for each in down:
         before = order[order.index(each.revision) - 1]
         if each.shape != shapes[before]:
-            broken.append(
-                Broken(
-                    "downgrade-differs",
-                    each.revision,
-                    f"Taken back, it does not leave the schema of {before}: "
-                    f"{_difference(shapes[before] or '', each.shape or '')}",
-                    "downgrade() with undo_add_column, undo_dual_write, undo_rename_table, ...",
-                )
-            )
-    return broken
+            difference = _difference(shapes[before], each.shape or "")
+            why = f"Taken back, it does not leave the schema of {before}: {difference}"
+            instead = "downgrade() with undo_add_column, undo_dual_write, undo_rename_table, ..."
+            return (Broken("downgrade-differs", each.revision, why, instead),)
+    return ()
 
 
 def _difference(wanted: str, found: str) -> str:
