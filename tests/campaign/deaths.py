@@ -91,7 +91,7 @@ def end_of(context: Context) -> object:
         (each.slot is situation.live, each.release.version, each.weight, each.wanted, each.ready)
         for each in situation.slots
     ]
-    running = {name for name, _ in context.target.processes() if name.startswith(f"{PRODUCT}-")}
+    running = [each.id for slot in situation.slots for each in slot.instances]
     return sorted(slots), len(running), header.outcome
 
 
@@ -117,4 +117,5 @@ def _route(context: Context) -> str:
 def _command(
     context: Context, verb: str, moment: str, *, sends: str = "SIGKILL"
 ) -> tuple[str, ...]:
-    return (sys.executable, str(PROGRAM), str(context.workspace.root), verb, sends, moment)
+    folder, environment = str(context.workspace.root), context.environment.name
+    return (sys.executable, str(PROGRAM), folder, environment, verb, sends, moment)

@@ -1,6 +1,6 @@
 """A deployer that dies, or falls asleep, at a named moment of a rollout.
 
-`python dying.py FOLDER rollout|rollback SIGNAL MOMENT`. The moments are those before and after each
+`python dying.py FOLDER ENVIRONMENT rollout|rollback SIGNAL MOMENT`. The moments are those before and after each
 write to the ledger and each action of the target; looks that follow each other count as one. With
 the moment `never` it comes to its end and prints the moments that it passed, as JSON.
 """
@@ -64,9 +64,9 @@ class Fate:
             os.kill(os.getpid(), self._sends)
 
 
-def main(folder: str, verb: str, sends: str, moment: str) -> None:
+def main(folder: str, environment: str, verb: str, sends: str, moment: str) -> None:
     """Carry the rollout or rollback as far as fate allows."""
-    context = open_context(Path(folder), "local")
+    context = open_context(Path(folder), environment)
     fate = Fate(moment, sends=signal.Signals[sends])
     fate.watch(context.ledger, WRITES)
     fate.watch(context.target, ACTIONS)

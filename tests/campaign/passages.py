@@ -126,7 +126,7 @@ def take_back_by_program(context: Context) -> None:
 def deployer(context: Context, *words: str, codes: Sequence[int] = (0,)) -> str:
     """Run the real program to its end and return what it said."""
     done = subprocess.run(
-        (str(DEPLOYER), *words),
+        (str(DEPLOYER), *words, "--env", context.environment.name),
         cwd=context.workspace.root,
         check=False,
         capture_output=True,
@@ -139,13 +139,11 @@ def deployer(context: Context, *words: str, codes: Sequence[int] = (0,)) -> str:
 
 def fill_live(context: Context, instances: int) -> None:
     """Bring the live slot to a size, as an earlier rollout under that policy has left it."""
-    record = context.target.records.read(PRODUCT)
-    assert record.live is not None
-    held = record.slot(record.live)
-    assert held is not None
+    serving = context.target.situation(PRODUCT).serving
+    assert serving is not None
     with leased(context, PRODUCT) as lease:
         context.target.scale(
-            record.live, held.release, instances, fence=lease.fence, interrupted=lambda: False
+            serving.slot, serving.release, instances, fence=lease.fence, interrupted=lambda: False
         )
 
 

@@ -23,7 +23,6 @@ from cluster.prometheus_server import serving
 from polling import eventually
 from shopfront import PRODUCT, Shop
 
-from deployer.commands.observer import source_of
 from deployer.commands.up import up
 from deployer.errors import InputError
 from deployer.metrics import Counts, Prometheus, Reading
@@ -42,7 +41,7 @@ scrape_configs:
   metric_relabel_configs:
   - source_labels: [service]
     regex: (product-.+)@file
-    replacement: product-dev-$1-http-80@kubernetesgateway
+    replacement: httproute-p-gw-x-ep-y-0-ab-svc-product-dev-$1-0@kubernetesgateway
     target_label: service
 - job_name: pods
   static_configs:
@@ -119,7 +118,7 @@ def first_reading(source: Prometheus) -> Reading:
 
 def test_prometheus_and_the_pages_themselves_tell_the_same(both: Both) -> None:
     """Counts, refusals, latency and outcomes of both slots, to the last request."""
-    scrape = source_of(both.shop.context.target, PRODUCT, candidate=both.candidate)
+    scrape = both.shop.context.target.metrics(PRODUCT, both.candidate)
     source = both.source()
     first_reading(source)
     assert eventually(lambda: source.read().candidate_healthy)  # and both pods were read
@@ -167,7 +166,9 @@ def test_a_bad_query_is_named_with_prometheus_own_words(both: Both) -> None:
     """All are asked as one, and the one that is wrong is found."""
     source = both.source(Queries(refused="sum by (instance) (nonsense{"))
 
-    with pytest.raises(InputError, match=r"`refused`: Prometheus refuses it: .*parse error") as told:
+    with pytest.raises(
+        InputError, match=r"`refused`: Prometheus refuses it: .*parse error"
+    ) as told:
         source.read()
     assert told.value.code == "query-broken"
 

@@ -55,6 +55,8 @@ spec:
           envFrom:
             - configMapRef:
                 name: {{ include "platform.configmap.name" . }}
+          env:
+            {{- include "platform.database.variable" . | nindent 12 }}
           ports:
             - name: http
               containerPort: 8000

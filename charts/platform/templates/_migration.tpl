@@ -1,6 +1,7 @@
 {{/*
 The same image, another program. It runs as the namespace's default account: as a hook it comes before the service's
-own. Under the deployer each run is a Job of its own; as a hook it takes the place of the one before.
+own. Under the deployer each run is a Job of its own, and the deployer judges it; as a hook it takes the place of the
+one before, and is tried again, as the database may be on its way up.
 */}}
 {{- define "platform.migration" -}}
 {{- $alone := eq .Values.part "migration" }}
@@ -16,7 +17,7 @@ metadata:
     helm.sh/hook-delete-policy: before-hook-creation
   {{- end }}
 spec:
-  backoffLimit: {{ .Values.migration.retries }}
+  backoffLimit: {{ ternary 0 .Values.migration.retries $alone }}
   activeDeadlineSeconds: {{ .Values.migration.deadlineSeconds }}
   {{- if $alone }}
   ttlSecondsAfterFinished: 86400
@@ -39,6 +40,7 @@ spec:
           env:
             - name: {{ include "platform.prefix" . }}_DATABASE_URL_FILE
               value: /run/secrets/database/url
+            {{- include "platform.database.variable" . | nindent 12 }}
           securityContext:
             {{- include "platform.security.container" . | nindent 12 }}
           resources:

@@ -58,6 +58,14 @@ app.kubernetes.io/component: server
         path: url
 {{- end }}
 
+{{- define "platform.database.variable" -}}
+- name: {{ include "platform.prefix" . }}_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.database.secret | default (printf "%s-database" .Chart.Name) }}
+      key: url
+{{- end }}
+
 {{- define "platform.database.mount" -}}
 - name: database
   mountPath: /run/secrets/database

@@ -62,6 +62,12 @@ spec:
         - namespaceSelector:
             matchLabels:
               kubernetes.io/metadata.name: {{ .Values.database.namespace | default .Values.platformNamespace }}
+        {{- if eq .Values.part "all" }}
+        # A developer's own, in this namespace.
+        - podSelector:
+            matchLabels:
+              app.kubernetes.io/name: postgresql
+        {{- end }}
         {{- end }}
       ports:
         - port: {{ .Values.database.port }}

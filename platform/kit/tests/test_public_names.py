@@ -1,6 +1,7 @@
 """What the package offers, and that a name costs nothing until it is used."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,59 @@ def test_the_app_does_not_import_what_only_some_services_need():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+HELPERS = {
+    "add_check",
+    "add_column",
+    "add_foreign_key",
+    "add_unique",
+    "backfill",
+    "change_type",
+    "create_index",
+    "drop_column",
+    "drop_constraint",
+    "drop_index",
+    "drop_table",
+    "end_dual_write",
+    "end_rename_table",
+    "merge_columns",
+    "rename_column",
+    "rename_table",
+    "replace_primary_key",
+    "set_not_null",
+    "split_column",
+    "undo_add_column",
+    "undo_dual_write",
+    "undo_rename_table",
+}
+RUNNING = {
+    "Declaration",
+    "Plan",
+    "Revert",
+    "Upgrade",
+    "migrations_directory",
+    "plan",
+    "read_declaration",
+    "revert",
+    "run_environment",
+    "upgrade",
+}
+
+
+def test_exactly_these_helpers_are_public():
+    """Taking one away breaks every history that called it: a migration is run for ever."""
+    from platform_kit import migrations
+
+    assert set(dir(migrations)) == HELPERS | RUNNING
+
+
+@pytest.mark.parametrize("name", sorted(HELPERS))
+def test_every_helper_says_which_lock_it_takes_and_when_it_may_be_called(name):
+    """In its docstring, and in the package's table."""
+    from platform_kit import migrations
+
+    helper = getattr(migrations, name)
+
+    assert re.search(r"Locks?\b", helper.__doc__)
+    assert re.search(rf"\b{name}\b", migrations.__doc__)

@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 
 from order.tables import metadata
 from platform_kit import Database
+from platform_kit.migrations import read_declaration
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "order"
 
@@ -31,6 +32,13 @@ def test_the_first_revision_begins_the_expand_branch(first_revision):
     assert first_revision.revision == "0001"
     assert first_revision.branch_labels == ("expand",)
     assert first_revision.down_revision is None
+
+
+def test_the_code_needs_a_revision_that_it_brings():
+    """Without one, readiness would not look at the schema at all."""
+    declared = read_declaration(MIGRATIONS)
+
+    assert declared.needs in declared.known
 
 
 @pytest.mark.integration

@@ -11,6 +11,7 @@ from alembic.operations import Operations
 from sqlalchemy import inspect
 
 from platform_kit import Database
+from platform_kit.migrations import read_declaration
 from product.tables import metadata
 
 VERSIONS = Path(__file__).parents[3] / "migrations" / "product" / "versions"
@@ -43,6 +44,13 @@ def test_the_expand_branch_is_one_line_of_revisions(revisions):
         ("expand",),
         *[None] * (len(numbers) - 1),
     ]
+
+
+def test_the_code_needs_a_revision_that_it_brings():
+    """Without one, readiness would not look at the schema at all."""
+    declared = read_declaration(VERSIONS.parent)
+
+    assert declared.needs in declared.known
 
 
 @pytest.mark.integration

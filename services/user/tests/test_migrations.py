@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from platform_kit import Database
+from platform_kit.migrations import read_declaration
 from user.tables import metadata
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "user"
@@ -31,6 +32,13 @@ def test_the_first_revision_begins_the_expand_branch(first_revision):
     assert first_revision.revision == "0001"
     assert first_revision.branch_labels == ("expand",)
     assert first_revision.down_revision is None
+
+
+def test_the_code_needs_a_revision_that_it_brings():
+    """Without one, readiness would not look at the schema at all."""
+    declared = read_declaration(MIGRATIONS)
+
+    assert declared.needs in declared.known
 
 
 @pytest.mark.integration

@@ -108,7 +108,8 @@ class KubernetesPolicy(_Section):
 
     `{service}` and `{environment}` stand for those words in the namespaces. `public_url` and
     `probe_url` are the Gateways `public` and `internal` as this machine reaches them, `internal_url`
-    the latter as pods do. `router` is namespace/Service:port of the router's metrics page.
+    the latter as pods do. `router` is namespace/Service:port of the router's metrics page. With
+    `database` "chart" there is a PostgreSQL for development, of `postgresql_image` if that is set.
     """
 
     context: str = ""
@@ -126,6 +127,7 @@ class KubernetesPolicy(_Section):
     prometheus_url: str = Field(default="", pattern=r"^(https?://|$)")
     queries: Queries = Queries()
     database: Literal["chart", "given"] = "given"
+    postgresql_image: str = ""
 
 
 class Environment(_Section):

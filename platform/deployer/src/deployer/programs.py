@@ -24,6 +24,12 @@ class ProgramVersion:
     minor: int
     patch: int = 0
 
+    @classmethod
+    def read(cls, text: str) -> ProgramVersion | None:
+        """Return the version that a text begins with, such as `v1.34.4+k3s1`, or None."""
+        found = VERSION.match(text.strip())
+        return cls(*(int(number or 0) for number in found.groups())) if found else None
+
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
 
@@ -89,15 +95,15 @@ def version_of(program: Program) -> ProgramVersion:
             f"{program.name} is not on the PATH: {program.why}",
             hint=program.get,
         )
-    found = VERSION.match(done.stdout.strip())
-    if done.code != 0 or found is None:
+    version = ProgramVersion.read(done.stdout)
+    if done.code != 0 or version is None:
         raise OperationError(
             "program-broken",
             f"{program.name} does not tell its version (exit code {done.code})",
             hint=program.mend,
             details=done.tail,
         )
-    return ProgramVersion(*(int(number or 0) for number in found.groups()))
+    return version
 
 
 def require(program: Program) -> ProgramVersion:

@@ -21,8 +21,9 @@ PLACEHOLDERS = ("service", "slot", "namespace", "release")
 _BARE_WORD = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 
 _ROUTER = 'job="traefik"'
-# Traefik names a backend of an HTTPRoute by namespace, Service and port.
-_SLOT = 'service=~"{namespace}-{service}-{slot}-(http-)?80@kubernetesgateway"'
+# Traefik 3.7 has a series for each route, rule and place of a Service in it, and names its namespace
+# and name last; older versions have one a Service: product-dev-product-blue-http-80.
+_SLOT = 'service=~"(.+-svc-)?{namespace}-{service}-{slot}-(http-)?[0-9]+@kubernetesgateway"'
 _PODS = (
     'namespace="{namespace}", pod=~"{service}-{slot}-[a-z0-9]+-[a-z0-9]+",'
     ' deployer_release="{release}"'
@@ -47,7 +48,8 @@ Needed = Annotated[Query, Field(min_length=1)]
 class Queries(BaseModel):
     """Every query, by what it is for. All return an instant vector; those that may be "" can be left out.
 
-    One element a replica of the router, with the same labels in all five:
+    One element a replica of the router, with the same labels in all. What is of a slot may have more
+    labels: each series is then subtracted from itself, which is right if the router drops some.
     - `router_scraped`: when the replica was last read (seconds since the epoch), 0 if it could not be.
     - `router_started`: when its counters began at zero. May be "".
     - `requests`, `failed`, `refused`: a slot's running totals: all, 5xx or no answer, 4xx.
@@ -72,12 +74,10 @@ class Queries(BaseModel):
 
     router_scraped: Needed = f"max by (instance) (timestamp(up{{{_ROUTER}}} == 1)) or min by (instance) (up{{{_ROUTER}}})"
     router_started: Query = f"max by (instance) (process_start_time_seconds{{{_ROUTER}}})"
-    requests: Needed = f"sum by (instance) ({_REQUESTS}}})"
-    failed: Needed = f'sum by (instance) ({_REQUESTS}, code!~"[1-4].."}})'
-    refused: Needed = f'sum by (instance) ({_REQUESTS}, code=~"4.."}})'
-    latency: Needed = (
-        f"sum by (instance, le) (traefik_service_request_duration_seconds_bucket{{{_SLOT}}})"
-    )
+    requests: Needed = f"sum by (instance, service) ({_REQUESTS}}})"
+    failed: Needed = f'sum by (instance, service) ({_REQUESTS}, code!~"[1-4].."}})'
+    refused: Needed = f'sum by (instance, service) ({_REQUESTS}, code=~"4.."}})'
+    latency: Needed = f"sum by (instance, service, le) (traefik_service_request_duration_seconds_bucket{{{_SLOT}}})"
     instances_scraped: Needed = f"max by (pod) (timestamp(up{{{_PODS}}}))"
     healthy: Needed = f"min by (pod) (up{{{_PODS}}})"
     memory: Query = f"max by (pod) (process_memory_share{{{_PODS}}})"

@@ -26,7 +26,10 @@ from deployer.releases import Recorded, Version, parse_record
 # What a release is built from, and so what makes two trees differ: no tests, no records, no prose.
 SOURCES = (
     "services/{0}/pyproject.toml",
+    "services/{0}/Dockerfile",
     "services/{0}/src",
+    "charts/{0}",
+    "charts/platform",
     "migrations/{0}",
     "platform/kit/pyproject.toml",
     "platform/kit/src",

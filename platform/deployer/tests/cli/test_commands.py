@@ -55,6 +55,7 @@ ACCOUNT = {
     "strategy",
     "split",
     "despite_freeze",
+    "summary",
 }
 DECISION = {"at", "before", "after", "weight", "rule", "reason", "numbers", "would_change"}
 
@@ -547,7 +548,7 @@ def test_doctor_of_a_fresh_checkout_finds_nothing_wrong(
 ):
     """What is not installed yet is no fault."""
     monkeypatch.chdir(checkout)
-    monkeypatch.setattr("deployer.commands.doctor.LEAST_FREE_GB", 0.0)
+    monkeypatch.setattr("deployer.commands.doctor.machine.LEAST_FREE_GB", 0.0)
     done = call("doctor")
 
     assert done.exit_code == 0, done.stdout
@@ -560,8 +561,8 @@ def test_doctor_names_what_is_in_the_way(checkout: Path, call, monkeypatch: pyte
     import socket
 
     monkeypatch.chdir(checkout)
-    monkeypatch.setattr("deployer.commands.doctor.LEAST_FREE_GB", 1e9)
-    monkeypatch.setattr("deployer.commands.doctor.shutil.which", lambda _name: None)
+    monkeypatch.setattr("deployer.commands.doctor.machine.LEAST_FREE_GB", 1e9)
+    monkeypatch.setattr("deployer.commands.doctor.machine.shutil.which", lambda _name: None)
     text = (checkout / "environments/local.toml").read_text()
     (taken,) = ports.free_ports(1)
     public = next(line for line in text.splitlines() if line.startswith("public"))

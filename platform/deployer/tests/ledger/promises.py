@@ -131,7 +131,7 @@ def events_come_back_as_they_were_written(ledger: Ledger):
     lease = ledger.acquire(PRODUCT, ANN, now=100.0)
     rollout = ledger.begin(lease, '{"a": 1}', now=100.0)
     written = tuple(
-        Entry(100.0 + n / 7, "looked", f'{{"n": {n}, "s": 1e-7, "t": "ü\\n"}}', f"at {n} – %")
+        Entry(100.0 + n / 7, "looked", f'{{"n": {n}, "s": 1e-7, "t": "ü\\n"}}', f"at {n} ± %")
         for n in range(150)
     )
     for entry in written:

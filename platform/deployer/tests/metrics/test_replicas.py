@@ -9,10 +9,15 @@ import pytest
 from metrics.scraped import Pages
 
 from deployer.errors import OperationError
-from deployer.metrics import Counts, Instance, Latency, Scrape
+from deployer.metrics import Counts, Instance, Latency, Scrape, gateway_label
 from deployer.model import ServiceName, Slot
 
-GATEWAY = "product-dev-product-{slot}-http-80@kubernetesgateway"
+ROUTE = (
+    "httproute-product-dev-product-gw-platform-dev-{gateway}-ep-{gateway}-0-60aac673b18b01f626a1"
+)
+BACKEND = "-svc-product-dev-product-{slot}-0@kubernetesgateway"
+GATEWAY = ROUTE.replace("{gateway}", "public") + BACKEND
+INTERNAL = ROUTE.replace("{gateway}", "internal") + BACKEND
 FIRST_LOOK = 1_000.0
 LONG_AGO = 10.0
 
@@ -29,7 +34,7 @@ class Replicas:
             Slot.GREEN,
             router_urls=lambda: [f"{server.url}/{name}" for name in self.names],
             instances_of=lambda _: (),
-            label_of=lambda slot: f"product-dev-product-{slot}-http-80",
+            label_of=lambda slot: gateway_label("product-dev", f"product-{slot}"),
             now=lambda: self.at,
         )
 
@@ -53,6 +58,47 @@ def test_the_pages_of_all_replicas_are_added_up(server: Pages) -> None:
 
     assert (reading.reachable, reading.candidate) == (True, Counts(15, failed=3, slow=1))
     assert reading.latency == Latency((1.0,), (14, 1))
+
+
+def test_a_route_that_is_dropped_does_not_count_the_others_again(server: Pages) -> None:
+    """Traefik has a series a route; when one goes, what the other has counted is no news."""
+    router = Replicas(server, "a")
+
+    def route(public: int, internal: int | None) -> Counts:
+        router.route("a", public)
+        text = server.pages["/a"][1]
+        if internal is not None:
+            server.route("/a", green=(internal, 0, 0, 0), label=INTERNAL, began=LONG_AGO)
+            text += "\n" + server.pages["/a"][1]
+        server.pages["/a"] = (200, text)
+        return router.source.read().candidate
+
+    counted = [route(5_000, 900), route(5_010, None), route(5_020, 3), route(5_020, 4)]
+
+    assert [each.requests for each in counted] == [0, 10, 23, 24]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "product-dev-product-green-http-80",
+        "product-dev-product-green-80",
+        "httproute-x-gw-y-ep-z-1-ab12-svc-product-dev-product-green-1",
+    ],
+)
+def test_the_names_of_all_versions_are_known(server: Pages, name: str) -> None:
+    """Another service whose name ends the same is not meant."""
+    router = Replicas(server, "a")
+    label = name.replace("green", "{slot}") + "@kubernetesgateway"
+    for requests in (1, 8):
+        server.route("/a", green=(requests, 0, 0, 0), label=label)
+        own = server.pages["/a"][1]
+        server.route("/a", green=(7 * requests, 0, 0, 0), label=f"other-{label}")
+        server.pages["/a"] = (200, f"{own}\n{server.pages['/a'][1]}")
+        reading = router.source.read()
+
+    expected = 7 if name.startswith("product") else 56  # what follows -svc- is all of a name
+    assert reading.candidate.requests == expected
 
 
 def test_a_replica_that_restarts_does_not_count_the_others_again(server: Pages) -> None:

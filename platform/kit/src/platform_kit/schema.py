@@ -92,3 +92,9 @@ def applied(database: Database) -> tuple[Applied, ...]:
             return tuple(Applied(*row) for row in connection.execute(_APPLIED))
     except ProgrammingError:  # the table is not there yet
         return ()
+
+
+def oldest_release(live: Collection[Applied]) -> str | None:
+    """Return the oldest release that the live schema serves, None when it serves every one."""
+    windows = [applied.oldest_release for applied in live if applied.oldest_release is not None]
+    return max(windows, key=precedence, default=None)

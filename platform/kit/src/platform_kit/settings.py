@@ -73,7 +73,8 @@ class InstanceSettings(BaseSettings):
 class ServiceSettings(BaseSettings):
     """What every service is told. Subclass it with `SettingsConfigDict(env_prefix="ORDER_")`.
 
-    The database's URL comes in the environment or, where passwords are rotated, in a file: exactly one of both.
+    The database's URL comes in the environment or, where passwords are rotated, in a file. The file wins: who gives
+    both has releases that know only the environment.
     """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
@@ -85,19 +86,13 @@ class ServiceSettings(BaseSettings):
     @property
     def database(self) -> str | Path:
         """What `Database` takes: the URL, or the file that holds the one of the moment."""
-        return self.database_url or self.database_url_file or ""
+        return self.database_url_file or self.database_url or ""
 
     @model_validator(mode="after")
-    def _has_one_database(self) -> Self:
+    def _has_a_database(self) -> Self:
         variable = f"{self.model_config.get('env_prefix', '')}DATABASE_URL"
         if self.database_url is None and self.database_url_file is None:
             raise MissingSetting(variable, example=DATABASE_URL_EXAMPLE)
-        if self.database_url is not None and self.database_url_file is not None:
-            raise InvalidSetting(
-                f"{variable}_FILE",
-                reason=f"{variable} is set too, and only one of both can be meant",
-                hint=f"unset {variable}",
-            )
         return self
 
 

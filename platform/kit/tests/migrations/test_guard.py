@@ -257,3 +257,33 @@ def test_patience_that_is_over_says_how_often_it_tried(database_url):
 
     assert 2 <= refused.value.attempts <= 10
     assert len(refused.value.blockers) == 1
+
+
+@pytest.fixture
+def eager_autovacuum(postgres):
+    """Look for tables to vacuum every second."""
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+        connection.execute("SELECT pg_reload_conf()")
+        yield
+        connection.execute("ALTER SYSTEM RESET autovacuum_naptime")
+        connection.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("body", [HELPER, PLAIN], ids=["helper", "plain"])
+def test_an_autovacuum_gives_way(history, things, apply, rows, eager_autovacuum, eventually, body):
+    """It does so for those who wait a second, which nobody would within 50 ms: the wait is for a lock that
+    is in no reader's way.
+    """
+    things(20_000)
+    slow = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+    rows(
+        f"ALTER TABLE things SET (autovacuum_vacuum_threshold = 10, autovacuum_vacuum_scale_factor = 0, {slow})"
+    )
+    rows("UPDATE things SET price = 1")
+    eventually(
+        lambda: rows("SELECT 1 FROM pg_stat_progress_vacuum WHERE relid = 'things'::regclass")
+    )
+    history.expand(body)
+
+    assert apply(patience_seconds=20).applied == ["0002"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -11,13 +13,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from writers import Writer
+
+from platform_kit.migrations import upgrade
 
 HERE = Path(__file__).parent
 
 EXPAND = """
 migrations.add_column("things", sa.Column("kind", sa.Text))
 migrations.rename_column("things", "name", "title", writer_seconds={seconds})
-migrations.backfill("things", {{"kind": "'old'"}}, where="kind IS NULL", writer_seconds={seconds})
+migrations.backfill("things", {{"kind": "'old'"}}, where="kind IS NULL AND id <= {count}", writer_seconds={seconds})
 migrations.add_check("things", "things_price", "price >= 0")
 migrations.create_index("things_by_title", "things", ["title"])
 migrations.add_unique("things", "things_title", ["title", "id"])
@@ -94,7 +99,7 @@ def prepare(history, things, apply, database, *, count, seconds, phase):
     things(count)
     history.add("0002", BEFORE, after="0001")
     apply()
-    history.add("0003", EXPAND.format(seconds=seconds), after="0002")
+    history.add("0003", EXPAND.format(seconds=seconds, count=count), after="0002")
     history.add("c001", CONTRACT, label="contract", depends="0003")
     if phase == "contract":
         apply()
@@ -149,3 +154,58 @@ def test_kills_on_a_large_table(history, things, apply, database, copies, phase,
     prepare(history, things, apply, database, count=count, seconds=2.0, phase=phase)
 
     assert kill_everywhere(history, copies, count=count, phase=phase) > 50
+
+
+def random_kills(history, url, *, seed, kills):
+    """Run the program again and again and end it at random moments; return how often that hit."""
+    rng, hit = random.Random(seed), 0
+    command = [sys.executable, "-m", "platform_kit.migrations", "shop"]
+    environment = {**os.environ, "PYTHONPATH": str(history.source), "SHOP_DATABASE_URL": url}
+    while hit < kills:
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as program:
+            try:
+                program.wait(rng.uniform(0.9, 2.5))
+            except subprocess.TimeoutExpired:
+                program.send_signal(signal.SIGKILL)
+        if program.returncode == 0:
+            return hit
+        hit += 1
+    return hit
+
+
+@pytest.mark.parametrize(
+    ("count", "kills"),
+    [
+        pytest.param(3_000, 4, marks=pytest.mark.integration),
+        pytest.param(100_000, 20, marks=pytest.mark.campaign),
+    ],
+)
+def test_random_kills_while_old_and_new_code_write(
+    history, things, apply, database, copies, count, kills
+):
+    """What both have written is there, once, in both columns; the last run finishes what all had begun."""
+    prepare(history, things, apply, database, count=count, seconds=0.004, phase="expand")
+    hit = 0
+    while hit < kills:  # a run that ends before it is killed is followed by one on a fresh copy
+        with copies() as url:
+            hit += killed_while_writing(history, url, count=count, kills=kills - hit, seed=hit)
+
+    assert hit == kills
+
+
+def killed_while_writing(history, url, *, count, kills, seed):
+    """Kill runs while old code writes, let one finish, have new code write too, and look at every row."""
+    with Writer(url, table="things", columns=("name",), make=lambda n: (f"o{n}",)) as old:
+        hit = random_kills(history, url, seed=seed, kills=kills)
+        upgrade("shop", phase="expand", database_url=url)
+        with Writer(url, table="things", columns=("title",), make=lambda n: (f"n{n}",)) as new:
+            random_kills(history, url, seed=1, kills=1)
+    written = {**old.wrote, **new.wrote}
+    found = rows(url, "SELECT id, name, title FROM things")
+    assert len(found) == count + len(written)
+    assert [row for row in found if row[1] != row[2]] == []
+    assert {key: name for key, name, _ in found if key in written} == {
+        key: name for key, (name,) in written.items()
+    }
+    assert rows(url, INVALID) == rows(url, UNVALIDATED) == []
+    return hit

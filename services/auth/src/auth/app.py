@@ -16,5 +16,4 @@ def create() -> Flask:
         "auth",
         blueprints=[routes(database, Passwords())],
         database=database,
-        schema_oldest="0001",
     )

@@ -20,6 +20,5 @@ def create() -> Flask:
         "order",
         blueprints=[routes(database, verifier, stock)],
         database=database,
-        schema_oldest="0001",
         background=(Sweeper(database, stock).run,),
     )

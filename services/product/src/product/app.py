@@ -15,5 +15,4 @@ def create() -> Flask:
         "product",
         blueprints=[routes(database)],
         database=database,
-        schema_oldest="0002",
     )

@@ -16,5 +16,4 @@ def create() -> Flask:
         "user",
         blueprints=[routes(database, verifier)],
         database=database,
-        schema_oldest="0001",
     )

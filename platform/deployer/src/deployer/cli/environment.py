@@ -7,6 +7,7 @@ import time
 import click
 
 from deployer.cli.options import (
+    chosen_target,
     open_environment,
     print_json,
     say,
@@ -71,13 +72,17 @@ def status(*, environment: str, as_json: bool, watch: bool) -> None:
 
 
 @click.command()
+@click.argument("service", required=False)
 @with_environment
 @with_json
-def doctor(*, environment: str, as_json: bool) -> None:
-    """Say what is missing or in the way, and how to mend it."""
+def doctor(*, service: str | None, environment: str, as_json: bool) -> None:
+    """Say what is missing or in the way, and how to mend it.
+
+    With SERVICE only what that one needs: all that its own pipeline may see.
+    """
     from deployer.commands.doctor import examine  # noqa: PLC0415
 
-    findings = examine(environment)
+    findings = examine(environment, service=service, target=chosen_target())
     if as_json:
         print_json(findings)
     else:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 
@@ -101,8 +101,13 @@ def open_environment(name: str) -> Context:
     """Open an environment of the checkout around the current folder."""
     from deployer.commands.context import open_context  # noqa: PLC0415  # when it is called
 
-    target = click.get_current_context().meta.get(_TARGET)
-    return open_context(Path.cwd(), name, target=target, say=say)
+    return open_context(Path.cwd(), name, target=chosen_target(), say=say)
+
+
+def chosen_target() -> Literal["local"] | None:
+    """Return what `--target` said, if anything."""
+    chosen: Literal["local"] | None = click.get_current_context().meta.get(_TARGET)
+    return chosen
 
 
 def say(text: str) -> None:

@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -71,11 +72,13 @@ class Cluster:
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.retries = False
         try:
-            if "KUBERNETES_SERVICE_HOST" in os.environ and not context:
+            if in_pod():
                 kubernetes.config.load_incluster_config(client_configuration=configuration)
             else:
                 kubernetes.config.load_kube_config(
-                    context=context or None, client_configuration=configuration
+                    os.environ.get("KUBECONFIG"),  # as it is now: it remembers what it was once
+                    context=context or None,
+                    client_configuration=configuration,
                 )
         except kubernetes.config.ConfigException as error:
             raise _unknown(context, error) from error
@@ -200,6 +203,14 @@ class Cluster:
         except urllib3.exceptions.HTTPError as error:
             return 0, str(error).encode()
         return answer.status, answer.data
+
+
+def in_pod() -> bool:
+    """Whether we are a pod with no kubeconfig: then its own account counts, and no context's name."""
+    if "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return False
+    places = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
+    return not any(Path(place).expanduser().is_file() for place in places if place)
 
 
 def _authenticated(

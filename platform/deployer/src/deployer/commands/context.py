@@ -40,7 +40,12 @@ class Context:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The record of every rollout."""
+        """The record of every rollout: in the cluster that they change, or in a file."""
+        if self.environment.target == "kubernetes":
+            from deployer.ledger.cluster import ClusterLedger  # noqa: PLC0415  # as below
+            from deployer.targets.kubernetes.names import Names  # noqa: PLC0415
+
+            return ClusterLedger(self.cluster, Names.of(self.environment).namespace)
         return FileLedger(self.state / "ledger.sqlite")
 
     @cached_property

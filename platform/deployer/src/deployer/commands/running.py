@@ -19,6 +19,7 @@ from deployer.ledger import Header, LeaseHeldError, Verb
 from deployer.model import ServiceName
 
 WATCH_SECONDS = 1.0  # how soon a rollout without a holder is seen
+WATCHING = "watching"  # a file of the state's: its age is how long ago a watcher looked
 
 
 def resume(context: Context, service: ServiceName, *, listen: Listener = unheard) -> Rollout | None:
@@ -72,11 +73,14 @@ def watch(context: Context, *, once: bool = False, listen: Listener = unheard) -
     """Go on with every rollout whose holder died, and empty the slots whose standby is over.
 
     Looks every second until interrupted; with `once` a single time, and returns when what it took
-    over has ended. Returns a line for each.
+    over has ended. Returns a line for each. Touches a file at each look, by which a probe sees that
+    it goes on looking.
     """
+    context.state.mkdir(parents=True, exist_ok=True)
     taken: dict[ServiceName, threading.Thread] = {}
     told: list[str] = []
     while True:
+        (context.state / WATCHING).touch()
         for service in context.installed:
             header = unfinished(context, service)
             if header is not None and service not in taken and is_free(context, service):

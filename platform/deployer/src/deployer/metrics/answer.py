@@ -7,16 +7,16 @@ query's name.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deployer.errors import InputError
 from deployer.metrics.counts import Counts
-from deployer.metrics.latency import Latency
+from deployer.metrics.latency import NO_LATENCY, Latency
 from deployer.metrics.promql import Labels, Sample
 from deployer.metrics.router import SLOW_SECONDS
 from deployer.metrics.source import Outcome
-from deployer.metrics.totals import Running
+from deployer.metrics.totals import Running, Series
 from deployer.model import Slot
 
 # A query that makes one number of all replicas has no labels, and that one was always there.
@@ -58,19 +58,19 @@ class Answer:
             self._totals(name, slot) for name in ("requests", "failed", "refused")
         )
         latencies = self._latencies(slot, bound_seconds)
-        return {
-            labels: Running(
-                Counts(
-                    requests.get(labels, 0),
-                    failed.get(labels, 0),
-                    _slow(latencies.get(labels, Latency())),
-                    refused.get(labels, 0),
-                ),
-                latencies.get(labels, Latency()),
-                began.get(labels),
+        names = {name for labels in read for name, _ in labels}
+        running: dict[Labels, dict[Hashable, Series]] = {labels: {} for labels in {_ALL, *read}}
+        for labels in {*requests, *failed, *refused, *latencies}:
+            replica = tuple(pair for pair in labels if pair[0] in names)
+            latency = latencies.get(labels, NO_LATENCY)
+            counts = Counts(
+                requests.get(labels, 0),
+                failed.get(labels, 0),
+                _slow(latency),
+                refused.get(labels, 0),
             )
-            for labels in {_ALL, *read, *requests, *failed, *refused, *latencies}
-        }
+            running.setdefault(replica, {})[labels] = Series(counts, latency)
+        return {labels: Running(each, began.get(labels)) for labels, each in running.items()}
 
     def outcomes(self, slot: Slot) -> dict[Labels, tuple[Outcome, ...]]:
         """Return the business pairs of each pod. Half a pair is none."""

@@ -22,6 +22,7 @@ _LINE = re.compile(
     r"traefik_service_(?P<family>requests_total|request_duration_seconds_(?:count|bucket))"
     r"\{(?P<labels>.*)\} (?P<value>\S+)"
 )
+_PREFIX = "traefik_service_request"
 _BEGAN = re.compile(r"^process_start_time_seconds (?P<value>\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(?P<name>\w+)="(?P<value>[^"]*)"')
 
@@ -38,6 +39,16 @@ class _Sample:
 
     def label(self, name: str) -> str:
         return next((value for key, value in self.labels if key == name), "")
+
+
+def sections_of(page: str, pattern: str) -> dict[str, str]:
+    """Return, by name, the lines of those of the router's services whose name `pattern` matches."""
+    mark = re.compile(f'service="({pattern})@')
+    sections: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        if line.startswith(_PREFIX) and (match := mark.search(line)):
+            sections.setdefault(match[1], []).append(line)
+    return {name: "\n".join(lines) for name, lines in sections.items()}
 
 
 def counts_of(page: str, name: str) -> Counts:

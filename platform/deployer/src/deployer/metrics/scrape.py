@@ -14,7 +14,7 @@ and the next one has what came in the dark.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -24,9 +24,9 @@ from deployer.metrics.asking import Crew
 from deployer.metrics.instances import Seen, see
 from deployer.metrics.outcomes import OutcomeTotals
 from deployer.metrics.pages import SECONDS, Told, fetch
-from deployer.metrics.router import began_of, counts_of, latency_of
+from deployer.metrics.router import began_of, counts_of, latency_of, sections_of
 from deployer.metrics.source import Instance, Reading
-from deployer.metrics.totals import Running, SlotTotals
+from deployer.metrics.totals import Running, Series, SlotTotals
 from deployer.model import ServiceName, Slot
 
 if TYPE_CHECKING:
@@ -41,13 +41,24 @@ class _Lists:
     instances: dict[Slot, tuple[Instance, ...]]
 
 
+def gateway_label(namespace: str, backend: str) -> str:
+    """Return the expression for a Service that HTTPRoutes send to, by Traefik's Gateway provider.
+
+    There is a series for each route, Gateway, rule and place of the Service in the rule, such as
+    httproute-product-dev-product-gw-platform-dev-public-ep-public-0-<hash>-svc-product-dev-product-blue-0;
+    older versions have one a Service: product-dev-product-blue-http-80, or without `http-`.
+    """
+    return rf"(?:[^\"]*-svc-)?{namespace}-{backend}-(?:http-)?\d+"
+
+
 class Scrape:
     """A MetricsSource for one service.
 
     `router_urls` tells the Prometheus page of every replica of the router, each of which has totals
     of its own; a Service's address in front of several would answer for another one each time.
-    `instances_of` tells the instances of a slot at the time of a reading. `label_of` is what the
-    router calls a slot: `product-blue` in Traefik's file provider, which is the default. `pool`
+    `instances_of` tells the instances of a slot at the time of a reading. `label_of` is a regular
+    expression for what the router calls a slot, without the provider: `product-blue` in Traefik's
+    file provider, which is the default; `gateway_label` is the one for its Gateway provider. `pool`
     asks; one that is authenticated reads through the API server.
 
     `router_urls` and `instances_of` may ask an API server: what takes longer than a second, or
@@ -143,15 +154,20 @@ class Scrape:
         at: float,
     ) -> None:
         label = self._label_of(slot)
-        replicas = {
-            url: Running(counts_of(page, label), latency_of(page, label), began_of(page))
-            for url, page in pages.items()
-        }
+        replicas = {url: _running(page, label) for url, page in pages.items()}
         told = [one.slow_in_flight for one in seen if one.slow_in_flight is not None]
         # A hung instance does not tell: what it had, it still has.
         in_flight = sum(told) if told or not seen else None
         self._totals[slot].after(replicas, at=at, slow_in_flight=in_flight)
         self._outcomes[slot].after(instances, [one.outcomes for one in seen])
+
+
+def _running(page: str, label: str) -> Running:
+    series: dict[Hashable, Series] = {
+        name: Series(counts_of(lines, name), latency_of(lines, name))
+        for name, lines in sections_of(page, label).items()
+    }
+    return Running(series, began_of(page))
 
 
 def _plain_pool() -> urllib3.PoolManager:

@@ -22,12 +22,45 @@ _SAME_START_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """What one replica has counted of one slot since it `began`; None when it does not tell."""
+class Series:
+    """Running totals that rise together, and go together."""
 
     counts: Counts = NO_COUNTS
     latency: Latency = NO_LATENCY
+
+    def __add__(self, other: Series) -> Series:
+        return Series(self.counts + other.counts, self.latency + other.latency)
+
+    def since(self, previous: Series) -> Series:
+        """Return what came after `previous`; all of it when they began again at zero."""
+        return Series(self.counts.since(previous.counts), self.latency.since(previous.latency))
+
+
+NO_SERIES = Series()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What one replica has counted of one slot since it `began`; None when it does not tell.
+
+    Traefik has a series for each route and rule by which a slot is reached, and drops it with them:
+    one that is new on a page that was read before began at zero, and so does one that comes back.
+    """
+
+    series: Mapping[Hashable, Series]
     began: float | None = None
+
+    @property
+    def all(self) -> Series:
+        """All that it has counted."""
+        return sum(self.series.values(), NO_SERIES)
+
+    def since(self, previous: Running) -> Series:
+        """Return what came after an earlier look at the same replica."""
+        if _restarted(previous, self):
+            return self.all
+        came = (each.since(previous.series.get(s, NO_SERIES)) for s, each in self.series.items())
+        return sum(came, NO_SERIES)
 
 
 class SlotTotals:
@@ -65,13 +98,11 @@ class SlotTotals:
         in_flight = Counts(requests=self._slow_in_flight, slow=self._slow_in_flight)
         self.counts = _highest(self.counts, self._finished + in_flight)
 
-    def _came(self, before: Running | None, now: Running) -> Running:
-        if before is None:
-            known = None not in {self._since, now.began}
-            return now if known and (now.began or 0.0) >= (self._since or 0.0) else Running()
-        if _restarted(before, now):
-            return now
-        return Running(now.counts.since(before.counts), now.latency.since(before.latency))
+    def _came(self, before: Running | None, now: Running) -> Series:
+        if before is not None:
+            return now.since(before)
+        known = None not in {self._since, now.began}
+        return now.all if known and (now.began or 0.0) >= (self._since or 0.0) else NO_SERIES
 
 
 def _restarted(before: Running, now: Running) -> bool:

@@ -19,7 +19,6 @@ from platform_kit.errors import BackfillIncomplete
 from platform_kit.migrations.bookkeeping import backfills
 from platform_kit.migrations.catalogue import estimated_rows, primary_key
 from platform_kit.migrations.events import Progress
-from platform_kit.migrations.guard import Guard
 from platform_kit.migrations.probe import Probe
 from platform_kit.migrations.throttle import WRITER_SECONDS, Throttle
 from platform_kit.migrations.work import Work, quoted, work
@@ -78,27 +77,27 @@ class Batches:
 
 def go_along(at: Work, batches: Batches, *, left: str, writer_seconds: float) -> None:
     """Do the batches, and do them again while rows with `left` are there; raise `BackfillIncomplete`."""
-    if at.guard is None:
+    if at.dry:
         return
     remaining = f"SELECT 1 FROM {quoted(batches.table)} AS changing WHERE {left} LIMIT 1"  # noqa: S608
     for _ in range(PASSES):
-        _pass(at, at.guard, batches, Throttle(writer_seconds))
+        _pass(at, batches, Throttle(writer_seconds))
         if not _any(at, remaining):
             return
         _begin_anew(at, batches)
     raise BackfillIncomplete(batches.table, condition=left, passes=PASSES)
 
 
-def _pass(at: Work, guard: Guard, batches: Batches, throttle: Throttle) -> None:
-    journal = _Journal.open(at, guard, batches.name)
+def _pass(at: Work, batches: Batches, throttle: Throttle) -> None:
+    journal = _Journal.open(at, batches.name)
     if journal.finished:
         return
     key = primary_key(at, batches.table)
     progress = Progress(batches.table, rows=estimated_rows(at, batches.table), done=journal.rows)
-    with Probe(guard.database_url) as probe:
+    with Probe(at.guard.database_url) as probe:
         while True:
             began, size = time.perf_counter(), throttle.size
-            seen = guard.insist(_batch(at, batches, key, journal, throttle))
+            seen = at.guard.insist(_batch(at, batches, key, journal, throttle))
             took = time.perf_counter() - began
             progress.advance(seen, batch=size)
             if journal.finished:
@@ -116,7 +115,7 @@ def _batch(
     throttle: Throttle,
 ) -> Callable[[], int]:
     """Return what does one batch and writes down how far it came, in one transaction."""
-    connection = _connected(at)
+    connection = at.connection
 
     def once() -> int:
         asked = throttle.size
@@ -164,8 +163,8 @@ class _Journal:
         self.finished = finished
 
     @classmethod
-    def open(cls, at: Work, guard: Guard, name: str) -> _Journal:
-        connection = _connected(at)
+    def open(cls, at: Work, name: str) -> _Journal:
+        connection = at.connection
         new = insert(backfills).values(name=name, revision=at.step.revision)
         mine = select(backfills).where(backfills.c.name == name)
 
@@ -175,7 +174,7 @@ class _Journal:
                 row = connection.execute(mine).one()
                 return cls(name, row.position, row.rows, finished=row.finished_at is not None)
 
-        return guard.insist(once)
+        return at.guard.insist(once)
 
     def write(
         self, connection: Connection, seen: int, last: list[str] | None, *, finished: bool
@@ -195,18 +194,11 @@ class _Journal:
 
 def _begin_anew(at: Work, batches: Batches) -> None:
     again = update(backfills).where(backfills.c.name == batches.name)
-    with _connected(at).begin():
-        _connected(at).execute(again.values(position=None, finished_at=None))
+    with at.connection.begin():
+        at.connection.execute(again.values(position=None, finished_at=None))
 
 
 def _any(at: Work, question: str) -> bool:
-    connection = _connected(at)
-    with connection.begin():
-        found = connection.execution_options(no_parameters=True).exec_driver_sql(question)
+    with at.connection.begin():
+        found = at.connection.execution_options(no_parameters=True).exec_driver_sql(question)
         return found.first() is not None
-
-
-def _connected(at: Work) -> Connection:
-    if at.connection is None:
-        raise AssertionError("a backfill that is only written down executes nothing")
-    return at.connection

@@ -61,9 +61,11 @@ probes = Table(
 def keep_books(connection: Connection) -> None:
     """Make what is missing. An older runner's `schema_history` gets its new column, and keeps its lines."""
     served.create_all(connection)
-    columns = {column["name"] for column in inspect(connection).get_columns(schema_history.name)}
+    there = inspect(connection)
+    columns = {column["name"] for column in there.get_columns(schema_history.name)}
     if "oldest_release" not in columns:
         connection.exec_driver_sql("ALTER TABLE schema_history ADD COLUMN oldest_release text")
-    connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+    if not there.has_schema(SCHEMA):
+        connection.execute(CreateSchema(SCHEMA))
     metadata.create_all(connection)
     connection.execute(insert(probes).values(id=1, writes=0).on_conflict_do_nothing())

@@ -84,9 +84,9 @@ def column(work: Work, table: str, name: str) -> ColumnFacts | None:
 
 def existing(work: Work, table: str, name: str) -> ColumnFacts:
     """Return what a column is; raise `UnsafeChange` when there is none."""
-    if work.connection is None:
-        return ColumnFacts("unknown", not_null=False, default=None, identity=False, sequence=None)
     found = column(work, table, name)
+    if found is None and work.dry:  # an earlier step makes it
+        return ColumnFacts("text", not_null=False, default=None, identity=False, sequence=None)
     if found is None:
         raise UnsafeChange(f"there is no column {table}.{name}", hint="correct the name")
     return found
@@ -111,9 +111,9 @@ def has_trigger(work: Work, table: str, name: str) -> bool:
 
 def primary_key(work: Work, table: str) -> tuple[tuple[str, str], ...]:
     """Return the columns of the primary key with their types; raise `UnsafeChange` without one."""
-    if work.connection is None:
-        return (("id", "bigint"),)
     key = tuple((row[0], row[1]) for row in work.ask(KEY, table=quoted(table)))
+    if not key and work.dry:  # an earlier step makes the table
+        return (("id", "bigint"),)
     if not key:
         raise UnsafeChange(
             f"{table} has no primary key to go along", hint="give the table one first"

@@ -38,6 +38,11 @@ def undo_add_column(table: str, name: str) -> None:
 
 def _definition(table: str, column: Column[Any]) -> str:
     name = f"{table}.{column.name}"
+    if column.computed is not None or column.identity is not None:
+        raise UnsafeChange(
+            f"{name}: its value differs from row to row, so the whole table would be rewritten",
+            hint="add it without, then backfill",
+        )
     if column.primary_key or column.unique or column.index:
         raise UnsafeChange(
             f"{name}: a key or an index is built while nobody can read",
@@ -60,7 +65,7 @@ def _definition(table: str, column: Column[Any]) -> str:
 
 def _rehearse(at: Work, table: str, name: str, definition: str) -> None:
     """Add the column to an empty table, and see whether PostgreSQL makes a new file for it."""
-    if at.connection is None:
+    if at.dry:
         return
     with at.connection.begin() as trial:
         execute(at.connection, "CREATE TEMP TABLE rehearsal (id int) ON COMMIT DROP")

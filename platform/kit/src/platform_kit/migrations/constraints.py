@@ -79,7 +79,7 @@ def add_unique(table: str, name: str, columns: Sequence[str]) -> None:
 def drop_constraint(table: str, name: str) -> None:
     """Drop a constraint. Lock: ACCESS EXCLUSIVE for a millisecond (a foreign key: on both tables); contract."""
     with work("drop_constraint", phases=("contract",)) as at:
-        if constraint_is_valid(at, table, name) is not None or at.connection is None:
+        if constraint_is_valid(at, table, name) is not None or at.dry:
             at.change(
                 table, f"ALTER TABLE {quoted(table)} DROP CONSTRAINT IF EXISTS {quoted(name)}"
             )
@@ -153,11 +153,11 @@ def refuse_null(at: Work, table: str, name: str) -> None:
     if not existing(at, table, name).not_null:
         check(at, table, proof, f"{quoted(name)} IS NOT NULL")
         at.change(table, f"ALTER TABLE {quoted(table)} ALTER COLUMN {quoted(name)} SET NOT NULL")
-    if constraint_is_valid(at, table, proof) is not None or at.connection is None:
+    if constraint_is_valid(at, table, proof) is not None or at.dry:
         at.change(table, f"ALTER TABLE {quoted(table)} DROP CONSTRAINT {quoted(proof)}")
 
 
 def _is_filled(at: Work, table: str, name: str, facts: ColumnFacts) -> bool:
-    if at.connection is None or facts.not_null or facts.default is not None or facts.identity:
+    if at.dry or facts.not_null or facts.default is not None or facts.identity:
         return True
     return any(name in writer.new for writer in dual_writers(at, table))

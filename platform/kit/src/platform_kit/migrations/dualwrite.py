@@ -7,6 +7,8 @@ exact (a name in two parts) is never applied to what somebody wrote, only to the
     expand    add the new columns, the trigger, then fill them, check that none is left, then NOT NULL
     contract  drop the trigger; the old columns go into a shadow (`shadows.py`)
 
+Indexes and constraints of the old columns are not copied: give the new ones theirs by their helpers.
+
 Conversions are SQL expressions with the other side's columns in braces, `"round({price} * 100)"`; a brace that is meant is
 doubled. They must take every value that is there: one that fails would fail old code's writes.
 """
@@ -191,7 +193,7 @@ def end_dual_write(table: str, old: Sequence[str], new: Sequence[str], *, keep_u
     """
     with work("end_dual_write", phases=("contract",)) as at:
         name = trigger_name(table, old, new)
-        if has_trigger(at, table, name) or at.connection is None:
+        if has_trigger(at, table, name) or at.dry:
             at.change(
                 table,
                 f"DROP TRIGGER IF EXISTS {quoted(name)} ON {quoted(table)}",

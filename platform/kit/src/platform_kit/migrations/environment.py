@@ -19,7 +19,7 @@ from platform_kit.versions import precedence
 def run_environment() -> None:
     """Run the revisions that Alembic asks for, each in a transaction with its line in schema_history."""
     run = Run.of(context.config)
-    if run.guard is None:
+    if run.dry:
         context.configure(dialect_name="postgresql", transaction_per_migration=True)
     else:
         context.configure(

@@ -6,6 +6,8 @@ Every statement, a helper's or a plain `op.execute`, is given the limits of its 
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from platform_kit.database import engine as engine_for
@@ -33,6 +35,10 @@ from platform_kit.migrations.limits import (
 APPLICATION = "platform_kit.migrations"
 CONNECT_SECONDS = 5
 STATEMENT_CHARACTERS = 200
+AUTOVACUUM = "autovacuum worker"
+TABLE = re.compile(
+    r"\s*(ALTER|DROP)\s+TABLE\s+(?!IF\b)(ONLY\s+)?(?P<table>(\"[^\"]+\"|[\w.])+)", re.IGNORECASE
+)
 PATIENT = (LockClass.CONCURRENT, LockClass.SHARED, LockClass.QUESTION)
 # A deadlock is a lock that was not given, too: PostgreSQL chose this one to give way.
 RETRIED = (errors.LockNotAvailable, errors.DeadlockDetected)
@@ -78,9 +84,9 @@ class Guard:
 
     def _pause(self, error: DBAPIError, backoff: Backoff, *, waited: float, attempts: int) -> float:
         statement = shortened(error.statement or "")
-        if isinstance(error.orig, errors.QueryCanceled):
-            kind = limits(lock_class(statement))
-            raise StatementTooLong(statement, seconds=kind.statement / 1000) from error
+        allowed = limits(lock_class(statement)).statement
+        if isinstance(error.orig, errors.QueryCanceled) and allowed:
+            raise StatementTooLong(statement, seconds=allowed / 1000) from error
         if not isinstance(error.orig, RETRIED):
             raise error
         pause = backoff.pause(waited)
@@ -100,6 +106,8 @@ class Guard:
         kind = lock_class(statement)
         if connection.get_execution_options().get("plain") and kind is not LockClass.QUESTION:
             self.plain_changes += 1
+        if kind is LockClass.CATALOGUE and self._vacuumed():
+            self._send_vacuum_away(connection, cursor, statement)
         self._limit(connection, cursor, kind)
         if kind is not LockClass.QUESTION:
             pid = cursor.connection.info.backend_pid
@@ -115,6 +123,24 @@ class Guard:
             (f"{wanted.lock}ms", f"{wanted.statement}ms"),
         )
         connection.info["limits"] = wanted
+
+    def _vacuumed(self) -> bool:
+        return any(blocker.application == AUTOVACUUM for blocker in self.lookout.seen)
+
+    def _send_vacuum_away(
+        self, connection: Connection, cursor: psycopg.Cursor, statement: str
+    ) -> None:
+        """Wait for a lock that is in nobody's way: an autovacuum gives way after a second of that, never
+        after 50 ms. With that lock no other one begins on the table.
+        """
+        named = TABLE.match(statement)
+        if named is None or connection.get_isolation_level() == "AUTOCOMMIT":
+            return
+        self._limit(connection, cursor, LockClass.SHARED)
+        try:
+            cursor.execute(f"LOCK TABLE {named['table']} IN SHARE UPDATE EXCLUSIVE MODE")
+        except psycopg.Error as error:
+            raise OperationalError(statement, None, error) from error
 
     def _after(self, *_: object) -> None:
         self.lookout.end()
@@ -146,6 +172,8 @@ def _limit_session(connection: psycopg.Connection, _: object) -> None:
     connection.execute(
         f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MILLISECONDS}"
     )
-    # A runner that was killed is noticed while its statement runs, not when it ends (Linux only).
-    connection.execute("SET client_connection_check_interval = '1s'")
     connection.commit()
+    # A runner that was killed is noticed while its statement runs, not when it ends. Not every
+    # system can: there the next runner ends what was left (`lock.py`).
+    with contextlib.suppress(psycopg.Error), connection.transaction():
+        connection.execute("SET client_connection_check_interval = '1s'")

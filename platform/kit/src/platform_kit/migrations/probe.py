@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
 from pathlib import Path
 from typing import Self
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from platform_kit.migrations.bookkeeping import SCHEMA
 from platform_kit.migrations.guard import APPLICATION, engine
@@ -40,6 +43,11 @@ class Probe:
         return last[int(0.9 * (len(last) - 1))] if last else None
 
     def _write(self) -> None:
+        # Without the probe the batches' own length still bounds them: no reason to end the run.
+        with contextlib.suppress(SQLAlchemyError):
+            self._write_until_stopped()
+
+    def _write_until_stopped(self) -> None:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             while not self._stop.wait(EVERY_SECONDS):
                 began = time.perf_counter()

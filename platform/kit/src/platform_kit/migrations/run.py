@@ -26,9 +26,10 @@ class Step:
 
 @dataclass(slots=True)
 class Run:
-    """A run: its guard (None when the SQL is only written down), and the step it is at."""
+    """A run: its guard, the step it is at, and the statements that were written down if it is `dry`."""
 
-    guard: Guard | None
+    guard: Guard
+    dry: bool = False
     step: Step | None = None
     sql: dict[str, list[str]] = field(default_factory=dict)
 
@@ -46,8 +47,7 @@ class Run:
     def at(self, step: Step) -> None:
         """Go on to the next step."""
         self.step = step
-        if self.guard is not None:
-            self.guard.plain_changes = 0
+        self.guard.plain_changes = 0
 
 
 def step_of(script: Script, *, upgrading: bool) -> Step:

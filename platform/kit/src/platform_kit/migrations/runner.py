@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, select
 
+from platform_kit.database import Database
 from platform_kit.errors import LockUnavailable, PhaseUnknown, RevertRefused
 from platform_kit.migrations.bookkeeping import keep_books
 from platform_kit.migrations.guard import Guard
@@ -23,8 +24,8 @@ from platform_kit.migrations.location import migrations_directory
 from platform_kit.migrations.lock import one_runner
 from platform_kit.migrations.run import Run, phase_of, step_of
 from platform_kit.migrations.shadows import purge
-from platform_kit.schema import schema_history
-from platform_kit.versions import precedence
+from platform_kit.schema import Applied, oldest_release, schema_history
+from platform_kit.schema import applied as applied_revisions
 
 Find = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
 
@@ -58,11 +59,15 @@ class Revert:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do: the revisions in their order, with their statements where asked for."""
+    """What is there, and what a run would do: the revisions in their order, with their statements where
+    asked for.
+    """
 
     service: str
     phase: str
     before: list[str]
+    applied: list[str]
+    oldest_release: str | None
     pending: list[str]
     sql: dict[str, list[str]] | None
 
@@ -86,7 +91,13 @@ def upgrade(
         recorded = _recorded(guard)
         applied = [revision for revision in recorded if revision not in known]
         return Upgrade(
-            service, phase, before, _heads(guard), applied, _oldest_release(guard), purged
+            service,
+            phase,
+            before,
+            _heads(guard),
+            applied,
+            oldest_release(_applied(database_url)),
+            purged,
         )
 
 
@@ -104,25 +115,28 @@ def revert(
         _run(script, guard, lambda script, at: _down(script, to, at))
         left = _recorded(guard)
         gone = [revision for revision in reversed(known) if revision not in left]
-        return Revert(service, "expand", before, _heads(guard), gone, _oldest_release(guard))
+        return Revert(
+            service, "expand", before, _heads(guard), gone, oldest_release(_applied(database_url))
+        )
 
 
 def plan(service: str, *, phase: str, database_url: str | Path, with_sql: bool = False) -> Plan:
     """Return what `upgrade` would do, changing nothing.
 
-    The statements are those of a run that nothing interrupted before: a helper that finds a part done
-    leaves that out.
+    The statements (`with_sql`) are those that are left to do: a helper that finds a part done leaves it out.
     """
     script = _script(service, phase=phase)
     guard = Guard(database_url)
     try:
         before = _heads(guard)
+        steps = _up(script, phase, tuple(before))
+        pending = [step.revision.revision for step in steps]
+        sql = _written(script, guard, phase, tuple(before)) if with_sql else None
     finally:
         guard.close()
-    steps = _up(script, phase, tuple(before))
-    pending = [step.revision.revision for step in steps]
-    sql = _written(script, phase, tuple(before)) if with_sql else None
-    return Plan(service, phase, before, pending, sql)
+    there = _applied(database_url)
+    applied = [each.revision for each in there]
+    return Plan(service, phase, before, applied, oldest_release(there), pending, sql)
 
 
 def _script(service: str, *, phase: str) -> ScriptDirectory:
@@ -192,7 +206,7 @@ def _run_environment(
             _announce(step, run, buffer)
         return list(found)
 
-    written = {"as_sql": True, "starting_rev": heads} if run.guard is None else {}
+    written = {"as_sql": True, "starting_rev": heads} if run.dry else {}
     with EnvironmentContext(config, script, fn=steps, **written):
         script.run_env()
 
@@ -234,8 +248,10 @@ def _down(script: ScriptDirectory, to: str, at: tuple[str, ...]) -> list[Revisio
     return steps
 
 
-def _written(script: ScriptDirectory, phase: str, at: tuple[str, ...]) -> dict[str, list[str]]:
-    run = Run(None)
+def _written(
+    script: ScriptDirectory, guard: Guard, phase: str, at: tuple[str, ...]
+) -> dict[str, list[str]]:
+    run = Run(guard, dry=True)
     _run_environment(script, run, lambda script, at: _up(script, phase, at), heads=at)
     return run.sql
 
@@ -252,6 +268,14 @@ def _refuse(script: ScriptDirectory, *, to: str, known: list[str]) -> None:
         )
 
 
+def _applied(database_url: str | Path) -> tuple[Applied, ...]:
+    database = Database(database_url)
+    try:
+        return applied_revisions(database)
+    finally:
+        database.dispose()
+
+
 def _heads(guard: Guard) -> list[str]:
     with guard.engine.connect() as connection:
         return sorted(MigrationContext.configure(connection).get_current_heads())
@@ -261,11 +285,3 @@ def _recorded(guard: Guard) -> list[str]:
     in_order = select(schema_history.c.revision).order_by(schema_history.c.applied_at)
     with guard.engine.connect() as connection:
         return list(connection.scalars(in_order))
-
-
-def _oldest_release(guard: Guard) -> str | None:
-    windows = select(schema_history.c.oldest_release).where(
-        schema_history.c.oldest_release.is_not(None)
-    )
-    with guard.engine.connect() as connection:
-        return max(connection.scalars(windows), key=precedence, default=None)

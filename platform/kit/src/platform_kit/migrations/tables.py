@@ -24,7 +24,7 @@ def rename_table(old: str, new: str) -> None:
 def end_rename_table(old: str, new: str) -> None:
     """Drop the view under the old name. Lock: ACCESS EXCLUSIVE on the view for a millisecond; contract."""
     with work("end_rename_table", phases=("contract",)) as at:
-        if has_view(at, old) or at.connection is None:
+        if has_view(at, old) or at.dry:
             at.change(new, f"DROP VIEW {quoted(old)}")
 
 
@@ -40,4 +40,4 @@ def undo_rename_table(old: str, new: str) -> None:
 
 
 def _is_renamed(at: Work, old: str, new: str) -> bool:
-    return at.connection is None or (has_view(at, old) and has_table(at, new))
+    return at.dry or (has_view(at, old) and has_table(at, new))

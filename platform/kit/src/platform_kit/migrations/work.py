@@ -22,23 +22,23 @@ from platform_kit.errors import MigrationError, UnsafeChange, WrongPhase
 from platform_kit.migrations.guard import Guard
 from platform_kit.migrations.run import Run, Step
 
-DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+# Not psycopg's own, which doubles every `%`: nothing here is given parameters.
+DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 IDENTIFIER_BYTES = 63
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The steps of one helper in one revision. Without a guard they are only written down."""
+    """The steps of one helper in one revision. If it is `dry` they are only written down."""
 
     step: Step
     context: MigrationContext
-    guard: Guard | None
-    connection: Connection | None
+    guard: Guard
+    connection: Connection
+    dry: bool = False
 
     def ask(self, question: str, **values: object) -> list[Row[*tuple[Any, ...]]]:
-        """Return the rows that answer a question to the catalogue; none while only writing down."""
-        if self.connection is None:
-            return []
+        """Return the rows that answer a question to the catalogue."""
         with self.connection.begin():
             return list(self.connection.execute(text(question), values))
 
@@ -60,32 +60,31 @@ class Work:
 
     def alone(self, statement: str) -> None:
         """Execute a statement outside of a transaction, as CONCURRENTLY wants it."""
-        if self.connection is None or self.guard is None:
-            return self.context.execute(statement)
+        if self.dry:
+            self.context.execute(statement)
+            return
         connection = self.connection.execution_options(isolation_level="AUTOCOMMIT")
         try:
             self.guard.insist(lambda: execute(connection, statement))
         finally:
             connection.rollback()
             connection.execution_options(isolation_level="READ COMMITTED")
-        return None
 
     def note(self, statement: str) -> None:
         """Write down what would be executed more than once, if writing down is all that is done."""
-        if self.connection is None:
+        if self.dry:
             self.context.execute(statement)
 
     def _together(self, *statements: str) -> None:
-        connection = self.connection
-        if connection is None or self.guard is None:
+        if self.dry:
             for statement in statements:
                 self.context.execute(statement)
             return
 
         def once() -> None:
-            with connection.begin():
+            with self.connection.begin():
                 for statement in statements:
-                    execute(connection, statement)
+                    execute(self.connection, statement)
 
         self.guard.insist(once)
 
@@ -104,8 +103,9 @@ def work(helper: str, *, phases: Sequence[str]) -> Iterator[Work]:
     if step.upgrading and step.phase not in phases:
         belongs = " or ".join(phases)
         raise WrongPhase(helper, phase=step.phase, belongs=belongs, revision=step.revision)
-    if run.guard is None:
-        yield Work(step, context, None, None)
+    if run.dry:
+        with run.guard.engine.connect() as connection:
+            yield Work(step, context, run.guard, connection, dry=True)
         return
     if run.guard.plain_changes:
         raise UnsafeChange(

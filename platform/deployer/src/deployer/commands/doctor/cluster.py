@@ -6,6 +6,7 @@ Everything is asked with the identity that a rollout would have, and nothing nee
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deployer import programs, rights
@@ -29,22 +30,22 @@ ANSWER_SECONDS = 5.0
 def examine(environment: Environment, services: tuple[ServiceName, ...]) -> Iterator[Finding]:
     """Look at all that a rollout of these services needs."""
     yield from _programs()
-    yield from looked("registry", lambda: _registry(environment))
+    yield from looked("registry", partial(_registry, environment))
     try:
         cluster = Cluster.connect(environment.kubernetes.context, patience_seconds=PATIENCE_SECONDS)
         yield _server(cluster)
     except DeployerError as error:
         yield unwell("cluster", error)
         return
-    yield from looked("Gateway API", lambda: _gateway_api(cluster))
+    yield from looked("Gateway API", partial(_gateway_api, cluster))
     for gateway in GATEWAYS:
         subject = f"Gateway {gateway}"
-        yield from looked(subject, lambda name=gateway: _gateway(cluster, environment, name))
+        yield from looked(subject, partial(_gateway, cluster, environment, gateway))
     yield from _urls(environment)
-    yield from looked("metrics", lambda: _metrics(cluster, environment))
-    yield from looked("rights", lambda: _platform_rights(cluster, environment))
+    yield from looked("metrics", partial(_metrics, cluster, environment))
+    yield from looked("rights", partial(_platform_rights, cluster, environment))
     for service in services:
-        yield from looked(service, lambda name=service: _service(cluster, environment, name))
+        yield from looked(service, partial(_service, cluster, environment, service))
 
 
 def _programs() -> Iterator[Finding]:
@@ -60,13 +61,12 @@ def _programs() -> Iterator[Finding]:
 
 
 def _server(cluster: Cluster) -> Finding:
-    answer = cluster.get("/version") or {}
-    found = programs.VERSION.match(str(answer.get("gitVersion", "")))
-    version = programs.ProgramVersion(*(int(number or 0) for number in found.groups() if found))
+    told = str((cluster.get("/version") or {}).get("gitVersion", ""))
+    version = programs.ProgramVersion.read(told)
     return Finding(
         "cluster",
-        version.order >= OLDEST_SERVER.order,
-        f"Kubernetes {version} at {cluster.url}",
+        version is not None and version.order >= OLDEST_SERVER.order,
+        f"Kubernetes {told or 'of no version'} at {cluster.url}",
         hint=f"use a cluster with Kubernetes {OLDEST_SERVER} or later",
     )
 

@@ -28,6 +28,8 @@ from deployer.targets.kubernetes.shipments import Shipment, Shipments
 from deployer.workspace import Source, content_of
 
 TIMEOUT_SECONDS = 1800.0
+# What `helm dependency build` leaves in a checkout; it is made anew for each release.
+VENDORED = shutil.ignore_patterns("*.tgz", "Chart.lock")
 LOCAL = re.compile(r"^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$")  # plain HTTP, as Docker has it
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}"
@@ -42,6 +44,8 @@ MANIFESTS = ", ".join(
 
 class Images:
     """Builds of an environment in a cluster. `root` is the checkout."""
+
+    standalone = False  # a release is remembered in its service's namespace
 
     def __init__(
         self,
@@ -65,16 +69,20 @@ class Images:
         Raises OperationError: `docker-missing`, `build-failed`, `push-failed`, `chart-broken`.
         """
         service, version = source.service, str(source.version)
+        built = self._shipments.built(service, version, source.content)
+        if built is not None:
+            return built
         tag = f"{version}-{source.content[:12]}"
+        self._complete(source)
         with TemporaryDirectory() as scratch:
             digest = self._known(service, tag) or self._build(source, tag, Path(scratch))
-            charts = self._charts(service, Path(scratch))
+            charts = source.tree / "charts"
             content = content_of(charts)
             chart = package(charts, service, version=version, into=Path(scratch), run=self._run)
         image = f"{self._registry}/{service}@{digest}"
         whole = hashlib.sha256(f"{digest} {content}".encode()).hexdigest()
         release = Release(service, version, whole, commit=source.commit)
-        self._shipments.keep(release, Shipment(image, chart))
+        self._shipments.keep(release, Shipment(image, chart), content=source.content)
         return release
 
     def development_number(self, service: ServiceName, base: Version, content: str) -> int:
@@ -90,19 +98,20 @@ class Images:
         return same[0] if same else max(built, default=0) + 1
 
     def _build(self, source: Source, tag: str, scratch: Path) -> str:
-        self._complete(source)
         if self._which("skaffold") and (source.tree / "skaffold.yaml").exists():
             return self._build_by_skaffold(source, tag, scratch / "artifacts.json")
         return self._build_by_docker(source, tag)
 
     def _complete(self, source: Source) -> None:
-        """Add what a release of before its Dockerfile lacks, and set the release's version."""
-        for path in (f"services/{source.service}/Dockerfile", "skaffold.yaml", ".dockerignore"):
-            target = source.tree / path
-            if not target.exists() and (self._root / path).exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self._root / path, target)
-        project = source.tree / "services" / source.service / "pyproject.toml"
+        """Add what a release of before its Dockerfile or chart lacks, and set the release's version."""
+        service = source.service
+        for name in ("skaffold.yaml", ".dockerignore", f"services/{service}/Dockerfile"):
+            if not (source.tree / name).exists() and (self._root / name).exists():
+                shutil.copyfile(self._root / name, source.tree / name)
+        for name in ("charts/platform", f"charts/{service}"):
+            if not (source.tree / name).exists():
+                shutil.copytree(self._root / name, source.tree / name, ignore=VENDORED)
+        project = source.tree / "services" / service / "pyproject.toml"
         line = f'version = "{source.version.python}"'
         text = re.sub(r'^version = ".*"$', line, project.read_text(), count=1, flags=re.MULTILINE)
         project.write_text(text)
@@ -177,17 +186,6 @@ class Images:
                 f"the registry {self._registry} does not answer: {error}",
                 hint="see that it runs, and `registry` under [kubernetes] in the environment's file",
             ) from error
-
-    def _charts(self, service: ServiceName, scratch: Path) -> Path:
-        """Copy the service's chart and its library, and no more."""
-        folder = scratch / "charts"
-        for name in ("platform", service):
-            shutil.copytree(
-                self._root / "charts" / name,
-                folder / name,
-                ignore=shutil.ignore_patterns("*.tgz", "Chart.lock"),
-            )
-        return folder
 
 
 def _registry_of(environment: Environment) -> str:

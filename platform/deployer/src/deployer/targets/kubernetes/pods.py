@@ -100,6 +100,12 @@ def is_ready(pod: Object) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
+def has_started(pod: Object) -> bool:
+    """Whether the pod has passed its startup probe: before that, no answer is no fault."""
+    statuses = tuple(_containers(pod))
+    return bool(statuses) and all(status.get("started") for status in statuses)
+
+
 def restarted(pod: Object) -> str | None:
     """Return why a container of the pod was started again, or None when none was."""
     for status in _containers(pod):

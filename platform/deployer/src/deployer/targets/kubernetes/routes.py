@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import urllib3
@@ -68,7 +68,7 @@ class Routes:
     def confirm(self, record: ServiceRecord, *, answering: tuple[Slot, ...] = tuple(Slot)) -> None:
         """Return when both Gateways serve what the record says.
 
-        A slot of `answering` that has all the traffic must be seen to answer. Raises OperationError
+        A slot of `answering` that gets traffic must be seen to answer. Raises OperationError
         `gateway-refused` with the Gateway's reason, or `route-not-taken`.
         """
         deadline = time.monotonic() + CONFIRM_SECONDS
@@ -175,17 +175,28 @@ class Routes:
         return False
 
     def _serves(self, record: ServiceRecord, gateway: Gateway, answering: tuple[Slot, ...]) -> bool:
+        """Whether ten probes in a row go by this very route, and reach who should answer."""
+        asked = [(slot, held.weight) for slot, held in record.slots if slot in answering]
+        full = [slot for slot, weight in asked if weight == 100]
+        if not self._probe(record, gateway, "any", by=full):
+            return False
+        # A Gateway may hear of new pods later than of new weights: only then is its word 503.
+        some = [slot for slot, weight in asked if 0 < weight < 100 and gateway.internal]
+        return all(self._probe(record, gateway, slot, by=[slot]) for slot in some)
+
+    def _probe(
+        self, record: ServiceRecord, gateway: Gateway, value: str, *, by: Sequence[Slot]
+    ) -> bool:
         mark = _mark(record)
         url = f"{gateway.url}/{record.service}/api"
-        full = [slot for slot, held in record.slots if held.weight == 100 and slot in answering]
-        headers = {PROBE: "any", "Connection": "close"}  # a Gateway of n replicas: each in turn
+        headers = {PROBE: str(value), "Connection": "close"}  # to each replica of the Gateway
         try:
             answers = [self._http.request("GET", url, headers=headers) for _ in range(PROBES)]
         except urllib3.exceptions.HTTPError:
             return False
         return all(
             answer.headers.get(MARK) == mark
-            and all(f"({slot})" in answer.headers.get("X-Served-By", "") for slot in full)
+            and all(f"({slot})" in answer.headers.get("X-Served-By", "") for slot in by)
             for answer in answers
         )
 

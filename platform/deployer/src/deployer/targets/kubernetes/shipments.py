@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from deployer.cluster import Cluster, ObjectExists
 from deployer.errors import OperationError
-from deployer.model import Release
+from deployer.model import Release, ServiceName
 from deployer.targets.kubernetes.names import RELEASE, Names, short
 
 
@@ -45,8 +45,11 @@ class Shipments:
         self._cluster = cluster
         self._names = names
 
-    def keep(self, release: Release, shipment: Shipment) -> None:
-        """Remember what a release consists of; nothing happens when that is known."""
+    def keep(self, release: Release, shipment: Shipment, *, content: str) -> None:
+        """Remember what a release consists of, and what it was built from.
+
+        Nothing happens when that is known.
+        """
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -59,13 +62,30 @@ class Shipments:
                 },
             },
             "immutable": True,
-            "data": {"image": shipment.image},
+            "data": {
+                "image": shipment.image,
+                "content": content,
+                "digest": release.digest,
+                "commit": release.commit or "",
+            },
             "binaryData": {"chart.tgz": base64.b64encode(shipment.chart).decode()},
         }
         try:
             self._cluster.create(self._names.core(release.service, "configmaps"), body)
         except ObjectExists:
             return  # the name holds the digest: it is the same
+
+    def built(self, service: ServiceName, version: str, content: str) -> Release | None:
+        """Return the release of a version that was built from this content, if there is one.
+
+        Whatever else changed since: a release goes out twice as it did the first time.
+        """
+        labels = f"app.kubernetes.io/name={service},app.kubernetes.io/version={version},{RELEASE}"
+        for found in self._cluster.list(self._names.core(service, "configmaps"), labels=labels):
+            data = found.get("data") or {}
+            if data.get("content") == content:
+                return Release(service, version, data["digest"], commit=data["commit"] or None)
+        return None
 
     def find(self, release: Release) -> Shipment:
         """Return what a release consists of; raise OperationError `build-missing`."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from deployer.cluster import Cluster, metadata
-from deployer.metrics import Instance, MetricsSource, Prometheus, Scrape
+from deployer.metrics import Instance, MetricsSource, Prometheus, Scrape, gateway_label
 from deployer.model import ServiceName, Slot
-from deployer.targets.kubernetes.names import ADMIN_PORT, SERVICE_PORT, Names, short
-from deployer.targets.kubernetes.pods import Pods
+from deployer.targets.kubernetes.names import ADMIN_PORT, Names, short
+from deployer.targets.kubernetes.pods import Pods, has_started
 from deployer.targets.kubernetes.state import States
 
 
@@ -30,7 +30,7 @@ def source_of(
         return tuple(
             Instance(cluster.url + names.pod_proxy(service, name, ADMIN_PORT), _started(pod))
             for pod in found
-            if (name := str(metadata(pod)["name"])) and (pod.get("status") or {}).get("podIP")
+            if (name := str(metadata(pod)["name"])) and has_started(pod)
         )
 
     def release_of(slot: Slot) -> str:
@@ -51,14 +51,9 @@ def source_of(
         candidate,
         router_urls=lambda: router_urls(cluster, names),
         instances_of=instances_of,
-        label_of=lambda slot: label_of(names, service, slot),
+        label_of=lambda slot: gateway_label(names.namespace(service), f"{service}-{slot}"),
         pool=cluster.pages,
     )
-
-
-def label_of(names: Names, service: ServiceName, slot: Slot) -> str:
-    """Return what Traefik's provider for Gateways calls the Service of a slot."""
-    return f"{names.namespace(service)}-{service}-{slot}-http-{SERVICE_PORT}"
 
 
 def router_urls(cluster: Cluster, names: Names) -> Sequence[str]:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployer.cluster import Cluster, Object, ObjectChanged, annotation, metadata
+from deployer.cluster import Cluster, Object, ObjectChanged, annotation, in_pod, metadata
 from deployer.environment import Environment
 from deployer.errors import InputError, OperationError
 from deployer.ledger import StaleFenceError
 from deployer.metrics import MetricsSource
 from deployer.model import Fence, Release, ServiceName, Slot
+from deployer.programs import require_helm
+from deployer.rights import SERVICE_RIGHTS, require_rights
 from deployer.targets import request_log
 from deployer.targets.kubernetes.charts import Charts
 from deployer.targets.kubernetes.helm import Helm
@@ -74,7 +76,7 @@ class KubernetesTarget:
         self._environment = environment
         self._services = tuple(services)
         self._safeguards = safeguards
-        helm = Helm(cluster, environment.kubernetes.context)
+        helm = Helm(cluster, "" if in_pod() else environment.kubernetes.context)
         shipments = Shipments(cluster, self.names)
         self._charts = Charts(helm, self.names, shipments, environment)
         self._migrations = Migrations(cluster, self.names, self._charts)
@@ -144,14 +146,17 @@ class KubernetesTarget:
     def shift(self, service: ServiceName, slot: Slot, weight: int, *, fence: Fence) -> None:
         """Give the slot `weight` percent and the other the rest; return when the Gateways do it."""
         shares = {slot: weight, slot.other: 100 - weight}
-        self._require_ready(self.states.read(service), shares)
+        before = self.states.read(service)
+        self._require_ready(before, shares)
+        # Of the slot that the traffic leaves nothing is expected.
+        gaining = tuple(each for each, held in before.slots if shares[each] > held.weight)
 
         def reweigh(record: ServiceRecord) -> ServiceRecord:
             for each, content in record.slots:
                 record = record.with_slot(each, replace(content, weight=shares[each]))
             return record
 
-        self._publish(self.states.update(service, reweigh, fence=fence))
+        self._publish(self.states.update(service, reweigh, fence=fence), answering=gaining)
 
     def promote(
         self, service: ServiceName, slot: Slot, *, standby_until: float | None, fence: Fence
@@ -236,6 +241,15 @@ class KubernetesTarget:
         return source_of(
             self._cluster, self.names, self.pods, self.states, service, candidate=candidate
         )
+
+    def require_usable(self, services: Sequence[ServiceName]) -> None:
+        """See that Helm is there, and that we have every right in the services' namespaces.
+
+        Raises OperationError `helm-missing`, `helm-too-old` or `rights-missing`.
+        """
+        require_helm()
+        for service in services:
+            require_rights(self._cluster, self.names.namespace(service), SERVICE_RIGHTS)
 
     def heal(self, service: ServiceName) -> None:
         """Have in the slots and the routes what the record says, the live slot first."""

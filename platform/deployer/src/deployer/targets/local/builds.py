@@ -32,6 +32,8 @@ NO_NETWORK = re.compile(r"dns error|client error|connect|network|offline|timed o
 class Builds:
     """The releases that were built in a folder."""
 
+    standalone = True
+
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
