@@ -2,12 +2,13 @@
 
 A batch holds the locks of its rows until it commits, so its length is what a writer of one of them waits: it is kept
 at half of what a write may take. The rest is what all writers feel, the processor and the log: when a write takes
-longer than it may, the pauses double; when it does not, they shrink.
+longer than it may, the pauses double, up to nine tenths of the time; when it does not, they shrink.
 """
 
 from __future__ import annotations
 
-WRITER_SECONDS = 0.010
+# Of the 25 ms that the slowest of a hundred writes may take beside a backfill (bench/backfill.py).
+WRITER_SECONDS = 0.016
 
 
 class Throttle:
@@ -15,8 +16,9 @@ class Throttle:
 
     SMALLEST, LARGEST, FIRST = 50, 5_000, 200
     # Of a batch's time, however fast everything is: others get the processor in between.
-    PAUSE_SHARE = 0.1
-    LONGEST_PAUSE_SECONDS = 1.0
+    LEAST_PAUSE = 0.1
+    # Nor longer: where writes are slow whoever else is at work, waiting for them would be for ever.
+    LONGEST_PAUSE = 9.0
 
     def __init__(self, writer_seconds: float = WRITER_SECONDS) -> None:
         """Take how long a write may take beside the backfill, in seconds."""
@@ -29,12 +31,12 @@ class Throttle:
         if rows == self.size:  # a last, short batch says little about the next
             fits = (self._writer_seconds / 2) / max(batch_seconds, 1e-6)
             self._resize(min(max(fits, 0.5), 1.25))
-        least = batch_seconds * self.PAUSE_SHARE
+        least, most = batch_seconds * self.LEAST_PAUSE, batch_seconds * self.LONGEST_PAUSE
         if write_seconds is not None and write_seconds > self._writer_seconds:
             longer = max(self.pause_seconds * 2, batch_seconds / 2)
-            self.pause_seconds = min(longer, self.LONGEST_PAUSE_SECONDS)
+            self.pause_seconds = min(longer, most)
         else:
-            self.pause_seconds = max(self.pause_seconds * 0.7, least)
+            self.pause_seconds = min(max(self.pause_seconds * 0.7, least), most)
 
     def stumble(self) -> None:
         """Learn that a batch got no lock: somebody has one of its rows for long. Fewer have fewer."""
