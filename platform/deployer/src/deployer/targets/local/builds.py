@@ -57,6 +57,11 @@ class Builds:
         """Return the interpreter that runs a release."""
         return self._folder / "by-digest" / release.digest / "venv" / "bin" / "python"
 
+    def wheels(self, release: Release) -> tuple[Path, ...]:
+        """Return the wheels that a release was installed from: the kit's and the service's."""
+        home = self._folder / "by-digest" / release.digest
+        return tuple(sorted((home / "wheels").glob("*.whl")))
+
     def development_number(self, service: ServiceName, base: Version, content: str) -> int:
         """Return the number of a development version: the same for the same content, else the next."""
         stem = f"{service}-{base.major}.{base.minor}.{base.patch}-dev."
