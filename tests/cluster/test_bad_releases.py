@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,11 +101,7 @@ def test_a_release_that_crashes_never_gets_traffic(short: Context, busy: Traffic
 def test_a_release_that_needs_too_much_memory_never_gets_traffic(short: Context, busy: Traffic):
     """It is killed for it, and the error says so. The chart is a part of the release."""
     seen = len(busy.answers)
-    with edited(
-        short,
-        "charts/product/values.yaml",
-        "\nresources: {limits: {memory: 24Mi}, requests: {memory: 24Mi}}\n",
-    ):
+    with little_memory(short):
         (state,) = rollout(short, [Wanted(PRODUCT)])
 
     assert state is not None
@@ -126,11 +123,12 @@ def test_the_traffic_is_back_soon_when_the_pods_are_deleted(
 
 
 @contextmanager
-def edited(context: Context, name: str, more: str) -> Iterator[None]:
-    """Add something to a file of the clone for a while."""
-    path = context.workspace.root / name
+def little_memory(context: Context) -> Iterator[None]:
+    """Give product's pods a tenth of what they need, in the clone's chart, for a while."""
+    path = context.workspace.root / "charts" / PRODUCT / "values-dev.yaml"
     before = path.read_text()
-    path.write_text(before + more)
+    assert before.count("memory:") == 2
+    path.write_text(re.sub(r"memory: \d+Mi", "memory: 24Mi", before))
     try:
         yield
     finally:
