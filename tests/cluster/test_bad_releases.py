@@ -124,11 +124,11 @@ def test_the_traffic_is_back_soon_when_the_pods_are_deleted(
 
 @contextmanager
 def little_memory(context: Context) -> Iterator[None]:
-    """Give product's pods a tenth of what they need, in the clone's chart, for a while."""
+    """Give product's pods less than they need, in the clone's chart, for a while."""
     path = context.workspace.root / "charts" / PRODUCT / "values-dev.yaml"
     before = path.read_text()
     assert before.count("memory:") == 2
-    path.write_text(re.sub(r"memory: \d+Mi", "memory: 24Mi", before))
+    path.write_text(re.sub(r"memory: \d+Mi", "memory: 76Mi", before))
     try:
         yield
     finally:
