@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from seeds import REPOSITORY, plant, seeds
+from seeds import REPOSITORY, Seed, plant, seeds
 
 from deployer.errors import OperationError
 from deployer.migrations.gate import Gate
@@ -143,10 +143,19 @@ def test_the_locks_are_those_that_postgresql_took(gate):
 
 
 @pytest.mark.integration
+def test_what_costs_something_one_day_is_advice(gate):
+    """A key of 32 bits on a new table harms nobody now."""
+    new_table = next(seed for seed in SAFE if seed.kind == "a table")
+    text = new_table.text.replace("sa.BigInteger", "sa.Integer")
+    report = gate(Seed("small", None, text)).check()
+
+    assert [advice.rule for advice in report.advice] == ["small-key"]
+    assert report.ok
+
+
+@pytest.mark.integration
 def test_a_revision_that_does_not_run_is_told_with_the_runners_words(gate):
     """Not as one that is caught: nothing is known of what it would have done."""
-    from seeds import Seed
-
     text = BY_RULES[0].text.replace("products", "nowhere")
 
     with pytest.raises(OperationError, match="nowhere"):
