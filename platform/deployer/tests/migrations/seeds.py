@@ -74,5 +74,6 @@ def plant(seed: Seed, root: Path) -> Path:
     for file in history.glob("versions/*.py"):
         if file.name[:4] > "0002":
             file.unlink()  # the seed takes the place of what came after
+    (history / "schema.toml").write_text('needs = "0002"\n')
     (history / "versions/0003_seed.py").write_text(seed.text)
     return history

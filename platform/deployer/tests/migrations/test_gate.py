@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from seeds import REPOSITORY, plant, seeds
+from seeds import REPOSITORY, Seed, plant, seeds
 
 from deployer.errors import OperationError
 from deployer.migrations.gate import Gate
@@ -66,13 +66,15 @@ def gate(server, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def last(tmp_path_factory):
-    """The tests of product as it is here, in the place of the last release's."""
-    builds = Builds(tmp_path_factory.mktemp("releases"))
+def first(tmp_path_factory):
+    """The tests of product's first release, as they were, with its code: they know none of this."""
     workspace = Workspace(REPOSITORY)
+    recorded = workspace.released(PRODUCT)[0]
+    builds = Builds(tmp_path_factory.mktemp("releases"))
+    source = workspace.stage_commit(PRODUCT, recorded, into=tmp_path_factory.mktemp("source"))
     tree = tmp_path_factory.mktemp("tree")
-    source = workspace.stage(PRODUCT, workspace.declaration(PRODUCT).version, into=tree)
-    return suite(builds, builds.build(source), REPOSITORY, tmp_path_factory.mktemp("suites"))
+    workspace.stage_everything(recorded.commit, into=tree)
+    return suite(builds, builds.build(source), tree, tmp_path_factory.mktemp("suites"))
 
 
 def test_there_are_enough_seeds_each_of_another_kind():
@@ -106,9 +108,9 @@ def test_a_safe_change_passes(gate, seed):
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("seed", BY_TESTS, ids=lambda seed: seed.kind)
-def test_what_only_old_code_notices_is_caught_by_its_own_tests(gate, last, seed):
+def test_what_only_old_code_notices_is_caught_by_its_own_tests(gate, first, seed):
     """No rule knows what old code writes: its tests do."""
-    report = gate(seed, older=last).check()
+    report = gate(seed, older=first).check()
 
     (tested,) = report.tested
     assert report.broken == ()
@@ -117,10 +119,10 @@ def test_what_only_old_code_notices_is_caught_by_its_own_tests(gate, last, seed)
 
 
 @pytest.mark.campaign
-def test_old_tests_pass_on_a_schema_that_serves_them(gate, last):
+def test_old_tests_pass_on_a_schema_that_serves_them(gate, first):
     """The control: what fails above fails for the change, not for the way it is run."""
     report = gate(
-        next(seed for seed in SAFE if seed.kind == "a nullable column"), older=last
+        next(seed for seed in SAFE if seed.kind == "a nullable column"), older=first
     ).check()
 
     (tested,) = report.tested
@@ -141,10 +143,19 @@ def test_the_locks_are_those_that_postgresql_took(gate):
 
 
 @pytest.mark.integration
+def test_what_costs_something_one_day_is_advice(gate):
+    """A key of 32 bits on a new table harms nobody now."""
+    new_table = next(seed for seed in SAFE if seed.kind == "a table")
+    text = new_table.text.replace("sa.BigInteger", "sa.Integer")
+    report = gate(Seed("small", None, text)).check()
+
+    assert [advice.rule for advice in report.advice] == ["small-key"]
+    assert report.ok
+
+
+@pytest.mark.integration
 def test_a_revision_that_does_not_run_is_told_with_the_runners_words(gate):
     """Not as one that is caught: nothing is known of what it would have done."""
-    from seeds import Seed
-
     text = BY_RULES[0].text.replace("products", "nowhere")
 
     with pytest.raises(OperationError, match="nowhere"):

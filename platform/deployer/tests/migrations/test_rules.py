@@ -25,3 +25,15 @@ def test_every_rule_says_why_and_what_instead():
         assert rule.why.endswith(".")
         assert rule.instead
         assert rule.rows
+
+
+def test_every_helper_that_a_rule_names_is_one_of_the_kits():
+    """What is written as one word with underscores is a helper, a setting, or a tool."""
+    import re
+
+    import platform_kit.migrations as kit
+
+    words = {word for rule in RULES for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", rule.instead)}
+    others = {"application_name", "lock_timeout", "pg_repack", "platform_kit"}
+    assert words - others <= set(dir(kit))
+    assert len(words - others) > 15

@@ -142,6 +142,8 @@ def _print_report(report: Report) -> None:
                 click.echo(f"      {line}")
     if report.older is None:
         click.echo("    nothing was released before: no older code to try")
+    for advice in report.advice:
+        click.echo(f"    {advice.revision}: {advice.rule}. {advice.why} Better: {advice.instead}")
     for broken in report.broken:
         click.echo(f"{_mark(ok=False)}  {broken.revision}: {broken.rule}. {broken.why}")
         if broken.statement:

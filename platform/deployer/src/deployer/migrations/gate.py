@@ -19,6 +19,7 @@ from deployer.migrations.declared import read_folder
 from deployer.migrations.history import Broken, History, broken_history, broken_source
 from deployer.migrations.parse import parse
 from deployer.migrations.recording import Recorded, broken_revision
+from deployer.migrations.rules import BY_NAME, Harm
 from deployer.migrations.schema import Schema
 from deployer.migrations.suites import Suite, Tested
 from deployer.migrations.trial import Trial, broken_ways_back
@@ -40,12 +41,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the gate found. `older` is the release before, None where none was released."""
+    """What the gate found. `older` is the release before, None where none was released.
+
+    `advice` holds up nothing: what costs something one day, and harms nobody now.
+    """
 
     service: str
     older: str | None
     revisions: tuple[Seen, ...]
     broken: tuple[Broken, ...]
+    advice: tuple[Broken, ...]
     tested: tuple[Tested, ...]
     seconds: float
 
@@ -66,6 +71,7 @@ class Gate:
     older: Suite | None
     newer: Suite | None
     broken: list[Broken] = field(default_factory=list)
+    advice: list[Broken] = field(default_factory=list)
 
     def check(self) -> Report:
         """Answer all questions; a history that is broken by itself is not run."""
@@ -85,7 +91,8 @@ class Gate:
     def _report(self, seen: tuple[Seen, ...], tested: tuple[Tested, ...], began: float) -> Report:
         older = self.older.release.name if self.older else None
         seconds = round(time.monotonic() - began, 1)
-        return Report(self.service, older, seen, tuple(self.broken), tested, seconds)
+        broken, advice = tuple(self.broken), tuple(self.advice)
+        return Report(self.service, older, seen, broken, advice, tested, seconds)
 
     def _fresh(self) -> str:
         self.postgres.renew(self.service)
@@ -109,7 +116,8 @@ class Gate:
         for each in recorded:
             found = history.get(each.revision)
             phase = found.phase if found else "expand"
-            self.broken += broken_revision(each, phase, schema, parse=parse, find=squawk.findings)
+            for said in broken_revision(each, phase, schema, parse=parse, find=squawk.findings):
+                (self.advice if _is_advice(said) else self.broken).append(said)
 
     def _go_back(self, trial: Trial, history: History) -> None:
         """Take all expand revisions but the first back, on a database without contract, and up again."""
@@ -139,6 +147,11 @@ class Gate:
             yield lambda scratch: older.run(name, scratch, newer=self.python)
         if newer is not None:
             yield lambda scratch: newer.run("expand", scratch)
+
+
+def _is_advice(said: Broken) -> bool:
+    rule = BY_NAME.get(said.rule)
+    return rule is not None and rule.harm is Harm.LATER
 
 
 def _seen(recorded: Recorded, history: History) -> Seen:
