@@ -21,6 +21,7 @@ from testbed.folders import Folders, locked
 
 from deployer.commands.context import Context, open_context
 from deployer.commands.release import Wanted
+from deployer.commands.rollback import rollback
 from deployer.commands.up import up as bring_up
 
 
@@ -74,3 +75,17 @@ def stack(equipped: Cluster, clone: Path) -> Iterator[Context]:
     finally:
         equipped.kubectl("delete", "namespace", "--ignore-not-found", *namespaces, seconds=180)
         equipped.run("helm", "uninstall", "postgresql", "environment", "-n", "platform-dev")
+
+
+@pytest.fixture(autouse=True)
+def first_release_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test leaves live of product, also when it fails: the next one finds the first."""
+    yield
+    if "stack" not in request.fixturenames:
+        return
+    from e2e.shop import OLD, PRODUCT
+
+    stack: Context = request.getfixturevalue("stack")
+    live = stack.live(PRODUCT)
+    if live is not None and live.version != str(OLD):
+        rollback(stack, PRODUCT, to=OLD)
