@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import urllib3
 from campaign.passages import DEPLOYER, promote, take_back, wait_for
-from e2e.shop import NEW, OLD, PRODUCT
+from e2e.shop import NEW, PRODUCT
 from helm import Environment
 from testbed import Cluster
 
