@@ -66,7 +66,7 @@ def stack(equipped: Cluster, clone: Path) -> Iterator[Context]:
     """All four services up in the cluster by their own charts, product at its first release."""
     from e2e.shop import OLD, PRODUCT
 
-    dressed(clone / "environments" / "dev.toml", equipped)
+    dressed(clone, equipped)
     context = open_context(clone, "dev")
     namespaces = [context.target.names.namespace(each) for each in context.workspace.services]
     try:
