@@ -16,7 +16,7 @@ def refusal(instance):
 
 def test_a_missing_setting_is_named_with_what_to_type(start):
     """The service asks for NEEDY_DATABASE_URL; the instance ends and says so."""
-    code, text = refusal(start("needy", wait=False))
+    code, text = refusal(start("needy", wait=False, NEEDY_ROUTER_URL="http://127.0.0.1:1"))
 
     assert code == 4
     assert "NEEDY_DATABASE_URL is not set" in text

@@ -309,7 +309,7 @@ def test_a_migration_that_fails_shows_why(stack: Stack):
         stack.target.migrate(stack.v1, phase="sideways")
 
     assert refused.value.code == "migration-failed"
-    assert "the sideways migrations of product@1.0.0" in refused.value.cause
+    assert "product@1.0.0 failed (--phase sideways)" in refused.value.cause
     assert any("sideways" in line for line in refused.value.details)
 
 

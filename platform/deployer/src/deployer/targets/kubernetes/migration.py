@@ -75,8 +75,11 @@ class Migrations:
     def _require_hopeful(self, path: str) -> None:
         """Raise OperationError when the Job's pod can't even start."""
         namespace, _, name = path.rpartition("/jobs/")
-        pods = namespace.replace("/apis/batch/v1/", "/api/v1/") + "/pods"
-        for pod in self._cluster.list(pods, labels=f"batch.kubernetes.io/job-name={name}"):
+        core = namespace.replace("/apis/batch/v1/", "/api/v1/")
+        pods = self._cluster.list(f"{core}/pods", labels=f"batch.kubernetes.io/job-name={name}")
+        if not pods:
+            self._require_allowed(core, name)
+        for pod in pods:
             for status in (pod.get("status") or {}).get("containerStatuses", ()):
                 waiting = (status.get("state") or {}).get("waiting") or {}
                 if STUCK.get(str(waiting.get("reason"))) in {None, "crash-loop"}:
@@ -86,6 +89,16 @@ class Migrations:
                     f"the migration {name} does not start: {waiting.get('message', '')}",
                     hint=f"kubectl describe job {name}",
                 )
+
+    def _require_allowed(self, core: str, name: str) -> None:
+        """Raise OperationError when the cluster makes no pod for the Job: a Job tries for ever."""
+        fields = f"involvedObject.name={name},reason=FailedCreate"
+        for event in self._cluster.list(f"{core}/events", fields=fields):
+            text = str(event.get("message", ""))
+            code = "quota-exceeded" if "exceeded quota" in text else "pods-refused"
+            raise OperationError(
+                code, f"the migration {name} gets no pod: {text}", hint=HINTS[code]
+            )
 
     def _log(self, release: Release, job: Object) -> str:
         pod = self._pod(release, job)
