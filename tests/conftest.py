@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import urllib3
 
 from deployer.commands.context import Context, open_context
 from deployer.commands.demo.story import Customer, stories
+from deployer.commands.demo.traffic import Traffic
 from deployer.commands.release import Wanted
 from deployer.commands.up import down, up
 from deployer.targets.local.ports import free_ports
@@ -64,10 +65,46 @@ def stack(clone: Path) -> Iterator[Context]:
 @pytest.fixture(scope="session")
 def customer(stack: Context) -> Customer:
     """Somebody who has played every service's story: registered, logged in, stocked and bought."""
-    router = stack.target.router
-    somebody = Customer(router.public_url, router.internal_url)
+    somebody = Customer(stack.target.public_url, stack.target.internal_url)
     with urllib3.PoolManager(retries=False, timeout=10.0) as http:
         for story in stories(stack.workspace):
             for step in story.steps:
                 somebody.play(step, http)
     return somebody
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether all repetitions are asked for; one of each otherwise."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def record(full: bool) -> Callable[..., None]:
+    """Write figures, unless too few were measured to be worth it."""
+
+    def write(name: str, **found: object) -> None:
+        if full:
+            import figures
+
+            figures.write(name, found)
+
+    return write
+
+
+@pytest.fixture
+def short(stack: Context) -> Iterator[Context]:
+    """The stack under a canary of two short steps."""
+    from campaign.policy import SHORT, policy
+
+    with policy(stack, **SHORT) as context:
+        yield context
+
+
+@pytest.fixture
+def busy(customer: Customer) -> Iterator[Traffic]:
+    """Enough traffic for verdicts, and little enough that a machine of two cores has time left."""
+    from campaign.passages import clients
+
+    with clients(customer, per_second=120.0, count=16) as traffic:
+        yield traffic

@@ -75,13 +75,13 @@ def harm(context: Context, traffic: Traffic, *, at: str, sends: signal.Signals) 
     else:
         runner.start()
         assert hurting.wait(60), f"never at {at}"
-    passage = under_load(traffic, lambda: _take_back_unless_it_is(context))
+    passage = under_load(traffic, lambda: take_back_unless_it_is(context))
     if at != AFTERWARDS:
         runner.join()
     return passage
 
 
-def _take_back_unless_it_is(context: Context) -> None:
+def take_back_unless_it_is(context: Context) -> None:
     """Ask for the way back; a rollout that met the harm itself may have gone it already."""
     try:
         take_back(context)

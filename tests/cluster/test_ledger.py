@@ -68,9 +68,12 @@ class Counting(Cluster):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster.url, cluster.pool, credentials=cluster._credentials)
         self.asked: list[str] = []
+        self.away_until = 0.0
 
     def _try(self, method: str, path: str, *rest: Any) -> tuple[int, bytes]:
         self.asked.append(f"{method} {path.partition('?')[0].rpartition('/')[2]}")
+        if time.monotonic() < self.away_until:
+            return 0, b"the connection was refused"
         return super()._try(method, path, *rest)
 
 
@@ -573,6 +576,26 @@ def test_an_api_server_that_restarts_ends_no_rollout(kept: Kept, server: ApiServ
     assert away_seconds > 11.0
     assert set(tried) == {"held"}
     assert kept.another().entries(PRODUCT, rollout) == (done(1.0), done(2.0))
+
+
+def test_who_watches_lets_the_holder_renew_after_the_server_was_away(kept: Kept):
+    """A lease that was seen before and after did not change because nobody could change it."""
+    renewed_after, watched_seconds = 7.0, 4.0  # 4 s away, at most 2 s until the next try
+    lease = kept.ledger.acquire(PRODUCT, ANN, now=time.time())
+    cluster = Counting(kept.access.connect())
+    watcher = ClusterLedger(
+        cluster, kept.space, lease_seconds=watched_seconds, watch_seconds=watched_seconds
+    )
+    with pytest.raises(LeaseHeldError):
+        watcher.acquire(PRODUCT, BOB, now=time.time())
+    cluster.away_until = time.monotonic() + 4.0
+    renewal = threading.Timer(renewed_after, lambda: kept.ledger.renew(lease, now=time.time()))
+    renewal.start()
+    with pytest.raises(LeaseHeldError) as refused:
+        watcher.acquire(PRODUCT, BOB, now=time.time())
+    renewal.join()
+
+    assert refused.value.lease.fence == lease.fence
 
 
 def child(kept: Kept, *arguments: str) -> subprocess.Popen[str]:

@@ -23,7 +23,6 @@ from cluster.prometheus_server import serving
 from polling import eventually
 from shopfront import PRODUCT, Shop
 
-from deployer.commands.observer import source_of
 from deployer.commands.up import up
 from deployer.errors import InputError
 from deployer.metrics import Counts, Prometheus, Reading
@@ -119,7 +118,7 @@ def first_reading(source: Prometheus) -> Reading:
 
 def test_prometheus_and_the_pages_themselves_tell_the_same(both: Both) -> None:
     """Counts, refusals, latency and outcomes of both slots, to the last request."""
-    scrape = source_of(both.shop.context.target, PRODUCT, candidate=both.candidate)
+    scrape = both.shop.context.target.metrics(PRODUCT, both.candidate)
     source = both.source()
     first_reading(source)
     assert eventually(lambda: source.read().candidate_healthy)  # and both pods were read

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deployer.analysis import Rule, VerdictKind
+from deployer.programs import PROGRAMS
 
 SOURCE = Path(__file__).parents[1] / "src" / "deployer"
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "errors.md"
@@ -39,7 +40,9 @@ def test_every_error_has_a_section_and_every_section_an_error():
     """The page is neither behind the code nor ahead of it."""
     sections = set(re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE))
 
-    assert sections == set(codes()) | {"environment-broken", "releases-broken"}
+    programs = {f"{each.name}-{fault}" for each in PROGRAMS for fault in ("missing", "too-old")}
+
+    assert sections == set(codes()) | programs | {"environment-broken", "releases-broken"}
     assert len(sections) > 30
 
 

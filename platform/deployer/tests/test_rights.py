@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_server import ApiServer
+from paper_api import ApiServer
 
 from deployer.cluster import Cluster
 from deployer.errors import OperationError

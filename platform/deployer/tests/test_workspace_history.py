@@ -169,3 +169,28 @@ def test_a_copy_without_history_is_staged_all_the_same(checkout: Path, tmp_path:
     original = Workspace(checkout).stage(PRODUCT, V1, into=tmp_path / "original")
 
     assert (source.content, source.commit) == (original.content, None)
+
+
+def test_everything_of_a_commit_is_staged_with_its_tests(checkout: Path, tmp_path: Path):
+    """A later change is not in it."""
+    append(checkout, "environments/local.toml")
+    commit = git(checkout, "rev-parse", "HEAD")
+    Workspace(checkout).stage_everything(commit, into=tmp_path / "tree")
+
+    staged = git(checkout, "ls-tree", "-r", "--name-only", commit).splitlines()
+    assert {
+        str(f.relative_to(tmp_path / "tree")) for f in (tmp_path / "tree").rglob("*") if f.is_file()
+    } == set(staged)
+    assert (tmp_path / "tree/environments/local.toml").read_text() != (
+        checkout / "environments/local.toml"
+    ).read_text()
+
+
+def test_migrations_of_a_commit_that_had_none_are_none(checkout: Path, tmp_path: Path):
+    """Of one that had some, they are those alone."""
+    workspace, commit = Workspace(checkout), git(checkout, "rev-parse", "HEAD")
+    workspace.stage_migrations(PRODUCT, commit, into=tmp_path / "some")
+    workspace.stage_migrations(ServiceName("absent"), commit, into=tmp_path / "none")
+
+    assert [path.name for path in (tmp_path / "some").iterdir()] == ["migrations"]
+    assert not (tmp_path / "none").exists()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from platform_kit import Database, DatabaseUnreachable
-from platform_kit.migrations.runner import _engine
+from platform_kit.migrations.guard import engine as migration_engine
 from platform_kit.readiness import Check
 
 pytestmark = pytest.mark.integration
@@ -171,7 +171,7 @@ def test_readiness_comes_back_with_the_file(database_url, file, open_database):
 
 def test_migrations_read_the_file_too(database_url, file):
     """With every connection, as the service does."""
-    engine = _engine(file)
+    engine = migration_engine(file, application="test")
     with pytest.raises(DatabaseUnreachable):
         engine.connect()
     file.write_text(database_url)

@@ -13,6 +13,7 @@ Tools and base images are made once and kept in a cache folder outside the check
 from .cluster import Cluster as Cluster
 from .cluster import down as down
 from .cluster import leftovers as leftovers
+from .cluster import prepare as prepare
 from .cluster import status as status
 from .cluster import up as up
 from .failures import MachineUnfitError as MachineUnfitError

@@ -8,7 +8,7 @@ import sys
 
 from . import cluster
 from .failures import TestbedError
-from .folders import Folders
+from .folders import Folders, locked
 from .report import timed
 
 
@@ -22,8 +22,9 @@ def main() -> int:
         if what == "up":
             cluster.up(folders)
         elif what == "down":
-            with timed("going down"):
+            with timed("going down"), locked(folders.cache / "tests.lock"):
                 cluster.down(folders)
+                cluster.down(Folders.of_tests())  # what a run that was killed has left
         if what != "down":
             sys.stdout.write(json.dumps(cluster.status(folders), indent=2) + "\n")
     except TestbedError as failure:

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import kind
+from . import kind, tools
 from .addresses import LOOPBACK, Ports
 from .commands import run
 from .control_plane import CONTEXT
@@ -60,8 +60,18 @@ def up(folders: Folders) -> Cluster:
     return _cluster(folders, ports, CONTEXT, f"unix://{folders.state / 'docker.sock'}")
 
 
+def prepare(folders: Folders) -> None:
+    """Install and build what tests run outside the cluster too, whichever cluster it is."""
+    if os.environ.get(GIVEN) or kind.available():
+        tools.build(folders.bin, wanted=tools.CLIENTS)
+    else:
+        OneNode(folders, Ports.from_environment()).prepare()
+
+
 def down(folders: Folders) -> None:
     """Remove what `up` made: a cluster that was given is left alone."""
+    if os.environ.get(GIVEN):
+        return  # bridges and tables have one name a machine: they may be the given one's
     if kind.is_ours(folders):
         kind.down(folders)
     else:

@@ -9,6 +9,7 @@ from .certificates import Authority, Pair
 from .commands import run, wait_for
 from .failures import PartFailedError
 from .folders import Folders
+from .memory import FOLDER
 from .packages import program
 from .parts import Parts
 
@@ -19,25 +20,22 @@ READY_SECONDS = 60  # seen: 7
 class ControlPlane:
     """What keeps the cluster's objects and acts on them."""
 
-    def __init__(
-        self, folders: Folders, parts: Parts, ports: Ports, authority: Authority, memory: Path
-    ) -> None:
+    def __init__(self, folders: Folders, parts: Parts, ports: Ports, authority: Authority) -> None:
         self._folders = folders
         self._parts = parts
         self._ports = ports
         self._authority = authority
-        self._memory = memory
         self.server = f"https://{NODE}:{ports.api}"
 
     def store(self) -> None:
-        """Start etcd. Its data is in memory: every write is synced, and goes with the cluster."""
+        """Start etcd, on a clean folder."""
         client, peers = (
             f"http://{LOOPBACK}:{port}" for port in (self._ports.etcd, self._ports.etcd_peers)
         )
         self._parts.start(
             "etcd",
             program("etcd"),
-            *("--name", "testbed", "--data-dir", self._memory / "etcd"),
+            *("--name", "testbed", "--data-dir", self._folders.within(FOLDER) / "etcd"),
             *("--listen-client-urls", client, "--advertise-client-urls", client),
             *("--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers),
             *("--initial-cluster", f"testbed={peers}"),
@@ -81,6 +79,8 @@ class ControlPlane:
             f"--service-cluster-ip-range={SERVICES}",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
+            # As on most clusters: what a pod may be is for a namespace's standard to say.
+            "--allow-privileged=true",
             f"--client-ca-file={ca}",
             f"--tls-cert-file={shown.certificate}",
             f"--tls-private-key-file={shown.key}",

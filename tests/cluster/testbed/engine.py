@@ -8,6 +8,7 @@ from pathlib import Path
 from .addresses import DOCKER_BRIDGE
 from .commands import run, wait_for
 from .folders import Folders
+from .memory import FOLDER
 from .node import cgroup
 from .packages import program
 from .parts import Parts
@@ -33,7 +34,7 @@ class Engine:
             program("dockerd"),
             f"--config-file={settings}",
             f"--host={self.host}",
-            f"--data-root={folder / 'data'}",
+            f"--data-root={self._folders.within(FOLDER, 'docker')}",
             f"--exec-root={folder / 'exec'}",
             f"--pidfile={folder / 'dockerd.pid'}",
             # Where the machine has a containerd already, dockerd would share it: by another name then.

@@ -31,6 +31,14 @@ class Folders:
         """Return the folders of the cluster that is started at the command line, and left there."""
         return cls(cache(), cache() / "run")
 
+    @classmethod
+    def of_tests(cls) -> Folders:
+        """Return the folders of the cluster that a run of the tests makes.
+
+        Always the same: a run that was killed leaves its cluster, and the next one removes it.
+        """
+        return cls(cache(), cache() / "tests")
+
     @property
     def bin(self) -> Path:
         """The tools that were built."""

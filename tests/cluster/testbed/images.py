@@ -16,6 +16,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ PAUSE = "pause:testbed"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
 MAKE_SECONDS = 900  # seen: 35-115
+UNUSED_SECONDS = 21 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ class Recipe:
     packages: tuple[str, ...] = ()
     hooks: tuple[tuple[str, str], ...] = ()  # when, and a shell line with the root as $1
     changes: tuple[str, ...] = ()  # instructions for `docker import`
+    built_on: bool = True  # whether a Dockerfile names it; others are the registry's only
 
     def key(self, *more: bytes) -> str:
-        """Return a hash of all that goes into the image."""
-        parts = [repr(self).encode(), *more]
+        """Return a hash of all that goes into the root file system."""
+        parts = [repr((self.name, self.packages, self.hooks)).encode(), *more]
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -90,9 +93,14 @@ def recipes() -> tuple[Recipe, ...]:
             f"ENV PGDATA={_DATA} LANG=C.UTF-8",
             'CMD ["postgres"]',
         ),
+        built_on=False,
     )
     helm = Recipe(HELM, changes=("ENV HOME=/tmp", "WORKDIR /tmp", 'ENTRYPOINT ["/usr/bin/helm"]'))
-    pause = Recipe(PAUSE, changes=('ENTRYPOINT ["/bin/busybox", "sleep", "2147483647"]',))
+    pause = Recipe(
+        PAUSE,
+        changes=('ENTRYPOINT ["/bin/busybox", "sleep", "2147483647"]',),
+        built_on=False,
+    )
     return (python, postgres, helm, pause)
 
 
@@ -105,6 +113,8 @@ def make(folders: Folders) -> Path:
             if not archive.exists():
                 with timed(f"making {recipe.name}"):
                     _replace(archive, partial(_make, recipe, folders))
+            archive.touch()
+        _forget_unused(folder)
     return folder
 
 
@@ -113,6 +123,7 @@ def seed(folders: Folders) -> bool:
     kept = _kept(folders)
     if not kept.exists():
         return False
+    kept.touch()
     with tarfile.open(kept) as archive:
         archive.extractall(folders.within("registry"), filter="data")
     return True
@@ -123,6 +134,8 @@ def load(folders: Folders, engine: Engine, registry: str, *, seeded: bool) -> No
     folder = make(folders)
     for recipe in recipes():
         reference = in_registry(registry, recipe.name)
+        if seeded and not recipe.built_on:
+            continue
         if seeded:
             engine.docker("pull", "--quiet", reference)
         else:
@@ -137,6 +150,13 @@ def load(folders: Folders, engine: Engine, registry: str, *, seeded: bool) -> No
 _DATA = "/var/lib/postgresql/data"
 _USER = 'echo "postgres:x:999:999::/var/lib/postgresql:/bin/bash" >> "$1/etc/passwd"'
 _CREATE = '"$1/etc/postgresql-common/createcluster.conf"'
+
+
+def _forget_unused(folder: Path) -> None:
+    """Delete archives of recipes that nobody has followed for some weeks: a checkout may be old."""
+    for archive in folder.glob("*.tar"):
+        if time.time() - archive.stat().st_mtime > UNUSED_SECONDS:
+            archive.unlink()
 
 
 def _of_this_machine() -> tuple[tuple[str, str], ...]:
@@ -167,7 +187,7 @@ def _archive(folder: Path, recipe: Recipe) -> Path:
 
 
 def _kept(folders: Folders) -> Path:
-    keys = [recipe.key(*_material(recipe)) for recipe in recipes()]
+    keys = [recipe.key(*_material(recipe)) + repr(recipe.changes) for recipe in recipes()]
     name = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
     return folders.cache / "images" / f"registry-{name}.tar"
 

@@ -42,7 +42,7 @@ def available() -> bool:
 
 def up(folders: Folders, ports: Ports) -> None:
     """Make the cluster with its registry and router; on a failure remove it again."""
-    tools.build(folders.bin, wanted={"helm": tools.PROGRAMS["helm"]})
+    tools.build(folders.bin, wanted=tools.CLIENTS)
     down(folders)
     folders.state.mkdir(parents=True, exist_ok=True)
     (folders.state / MARK).touch()

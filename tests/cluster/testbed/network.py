@@ -6,6 +6,7 @@ Gateway `internal` at 127.0.0.1 too: Traefik's listener for it is on the bridge,
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from .failures import PartFailedError
 from .packages import program
 
 TABLE = "deployer_testbed"
+MARK = "network"  # a file in the state folder: these are ours
 PROXY_TABLES = (("ip", "kube-proxy"), ("ip6", "kube-proxy"))
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
@@ -22,7 +24,7 @@ BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 def up(state: Path, ports: Ports) -> None:
     """Make the bridges and the table; remember the kernel's settings that are changed."""
-    down(state)
+    (state / MARK).touch()
     for path in (FORWARDING, BRIDGE_FILTER):
         if path.exists():
             (state / path.name).write_text(path.read_text())
@@ -36,30 +38,40 @@ def up(state: Path, ports: Ports) -> None:
 
 
 def down(state: Path) -> None:
-    """Remove the bridges and tables, and put the kernel's settings back."""
+    """Remove the bridges and tables, and put the kernel's settings back, where `up` made them.
+
+    Another cluster on this machine may have some of the same names.
+    """
+    if not (state / MARK).exists():
+        return
     for family, table in (("ip", TABLE), *PROXY_TABLES):
         with suppress(PartFailedError):
             run(program("nft"), "delete", "table", family, table)
     for bridge in (BRIDGE, DOCKER_BRIDGE):
-        if Path("/sys/class/net", bridge).exists():
+        if bridge in _links():
             _ip("link", "delete", bridge)
     for path in (FORWARDING, BRIDGE_FILTER):
         before = state / path.name
         if before.exists():
             path.write_text(before.read_text())
             before.unlink()
+    (state / MARK).unlink()
 
 
 def leftovers() -> list[str]:
     """Return which bridges and tables there are."""
     tables = run(program("nft"), "list", "tables").splitlines()
     ours = {f"table {family} {table}" for family, table in (("ip", TABLE), *PROXY_TABLES)}
-    bridges = [name for name in (BRIDGE, DOCKER_BRIDGE) if Path("/sys/class/net", name).exists()]
+    bridges = [name for name in (BRIDGE, DOCKER_BRIDGE) if name in _links()]
     return [*(ours & set(tables)), *bridges]
 
 
-def _ip(*arguments: str) -> None:
-    run(program("ip"), *arguments)
+def _ip(*arguments: str) -> str:
+    return run(program("ip"), *arguments)
+
+
+def _links() -> set[str]:
+    return {link["ifname"] for link in json.loads(_ip("-json", "link", "show"))}
 
 
 def _table(ports: Ports) -> str:

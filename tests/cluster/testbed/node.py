@@ -22,6 +22,7 @@ from .commands import run, wait_for
 from .control_plane import ControlPlane
 from .failures import PartFailedError
 from .folders import Folders
+from .memory import FOLDER
 from .packages import CNI, program
 from .parts import Parts
 
@@ -196,7 +197,7 @@ def _containerd(state: Path, socket: Path, sandbox_image: str) -> str:
     # restrict_oom_score_adj: without the right to lower its score every sandbox would fail.
     return f"""
 version = 2
-root = "{state}/containerd/root"
+root = "{state}/{FOLDER}/containerd"
 state = "{state}/containerd/state"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
 [grpc]

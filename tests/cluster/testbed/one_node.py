@@ -6,12 +6,11 @@ import json
 import os
 import platform
 import shutil
-import tempfile
-from pathlib import Path
 
-from . import images, network, node, packages, registry, router, tools
+from . import images, memory, network, node, packages, registry, router, tools
 from .addresses import Ports
 from .certificates import Authority
+from .commands import run
 from .control_plane import CONTEXT, ControlPlane, kubectl
 from .engine import Engine
 from .extensions import Extensions
@@ -20,8 +19,6 @@ from .folders import Folders
 from .node import Node
 from .parts import Parts
 from .report import timed
-
-MEMORY = Path("/dev/shm")
 
 
 def require_machine() -> None:
@@ -74,18 +71,18 @@ class OneNode:
         state = self._folders.state
         if not state.exists():
             return
-        self._parts.stop(only="kubelet")
-        node.end_pods(self._folders)
-        self._parts.stop()
-        node.remove(self._folders)
-        network.down(state)
-        memory = state / "memory"
-        if memory.is_symlink():
-            shutil.rmtree(memory.readlink(), ignore_errors=True)
-        for entry in state.iterdir():
-            if entry.name == "logs" and keep_logs:
-                continue
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        with timed("ending pods"):
+            self._parts.stop(only="kubelet")
+            node.end_pods(self._folders)
+        with timed("stopping parts"):
+            self._parts.stop()
+        with timed("removing mounts, cgroups and bridges"):
+            node.remove(self._folders)
+            network.down(state)
+        kept = {"logs"} if keep_logs else set()
+        with timed("deleting the state"):
+            # Where it is on a disk it is tens of thousands of files: faster than from Python.
+            run("rm", "-rf", *(entry for entry in state.iterdir() if entry.name not in kept))
 
     def status(self) -> dict[str, object]:
         """Return what runs, and how long each part took to come."""
@@ -108,12 +105,13 @@ class OneNode:
     def _start(self) -> None:
         folders, parts, ports = self._folders, self._parts, self._ports
         authority = Authority(folders.within("certificates"))
-        control = ControlPlane(folders, parts, ports, authority, self._memory())
+        control = ControlPlane(folders, parts, ports, authority)
         machine = Node(folders, parts, ports, authority)
         engine = Engine(folders, parts)
         extensions = Extensions(folders, parts, ports, control)
         with timed("network, store and containers", to=self._took):
             network.up(folders.state, ports)
+            memory.mount(folders.state)
             control.store()
             seeded = images.seed(folders)
             name = registry.up(folders, parts, ports)
@@ -132,13 +130,6 @@ class OneNode:
         with timed("router", to=self._took):
             router.up(folders, parts, ports)
             extensions.platform(pause=images.in_registry(name, images.PAUSE))
-
-    def _memory(self) -> Path:
-        """A folder in memory, where there is such a place, remembered so that it can be removed."""
-        place = MEMORY if MEMORY.is_dir() else None
-        folder = Path(tempfile.mkdtemp(prefix="deployer-testbed-", dir=place))
-        (self._folders.state / "memory").symlink_to(folder)
-        return folder
 
 
 __all__ = ["CONTEXT", "OneNode", "require_machine"]

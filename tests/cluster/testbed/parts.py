@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from .commands import wait_for
 from .failures import PartFailedError
+from .report import timed
 
 LOG_TAIL = 3000
 GRACE_SECONDS = 10.0
@@ -61,17 +61,20 @@ class Parts:
         self._pids.mkdir(parents=True, exist_ok=True)
         log = self.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [str(argument) for argument in arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, **(environment or {})},
-            )
+        words = [str(argument) for argument in arguments]
+        pid = os.posix_spawnp(
+            words[0],
+            words,
+            {**os.environ, **(environment or {})},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
         # The kernel has made it already: its time of start is there at once.
-        part = Part(name, process.pid, started(process.pid) or 0)
+        part = Part(name, pid, started(pid) or 0)
         order = 1 + max((int(path.name[:2]) for path in self._pids.iterdir()), default=0)
         record = {"pid": part.pid, "started": part.started}
         (self._pids / f"{order:02d}-{name}.json").write_text(json.dumps(record))
@@ -103,7 +106,8 @@ class Parts:
         for path in sorted(self._pids.iterdir(), reverse=True) if self._pids.is_dir() else ():
             part = self._read(path)
             if only in {"", part.name}:
-                stop(part, grace_seconds=grace_seconds)
+                with timed(f"  {part.name}"):
+                    stop(part, grace_seconds=grace_seconds)
                 path.unlink()
 
     @staticmethod

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from .commands import run
@@ -29,6 +30,25 @@ PROGRAMS = {
     "coredns": ("coredns",),
     "metrics-server": ("metrics-server",),
     "helm": ("helm",),
+}
+CLIENTS = {} if shutil.which("helm") else {"helm": PROGRAMS["helm"]}  # for a cluster that is there
+# Of which module whose version is told to which variables. The deployer asks the API server for its
+# version, and Helm takes one for granted where it has no cluster to ask.
+TOLD = {
+    "kubernetes": {
+        "k8s.io/kubernetes": tuple(
+            f"k8s.io/{package}/version.{line}"
+            for package in ("component-base", "client-go/pkg")
+            for line in ("gitVersion=v{}.{}.{}", "gitMajor={}", "gitMinor={1}")
+        )
+    },
+    "helm": {
+        "helm.sh/helm/v3": ("helm.sh/helm/v3/internal/version.version=v{}.{}.{}",),
+        "k8s.io/client-go": (
+            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={1}",
+            "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor={1}",
+        ),
+    },
 }
 BUILD_SECONDS = 1800  # Kubernetes takes 4-10 minutes on two cores with nothing cached
 
@@ -80,35 +100,28 @@ def package(module: str, program: str) -> str:
 
 def _build(folder: Path, module: str, programs: list[str]) -> None:
     packages = [package(module, program) for program in programs]
-    # Static, so that a program runs in an image with nothing else in it. Nice: others work too.
-    run(
-        *("nice", _go(), "build", "-trimpath", f"-ldflags={_flags(module)}"),
-        *("-o", f"{folder}/", *packages),
-        environment={"CGO_ENABLED": "0"},
-        folder=_module(module),
-        seconds=BUILD_SECONDS,
-    )
-    for program in programs:
-        (folder / f".{program}.pin").write_text(pin(module))
+    with tempfile.TemporaryDirectory(dir=folder) as fresh:
+        # Static, so that a program runs in an image with nothing else in it. Nice: others work too.
+        run(
+            *("nice", _go(), "build", "-trimpath", f"-ldflags={_flags(module)}"),
+            *("-o", f"{fresh}/", *packages),
+            environment={"CGO_ENABLED": "0"},
+            folder=_module(module),
+            seconds=BUILD_SECONDS,
+        )
+        for program in programs:  # each in one step: the one before it may be running
+            (Path(fresh) / program).replace(folder / program)
+            (folder / f".{program}.pin").write_text(pin(module))
 
 
 def _flags(module: str) -> str:
-    """The linker's flags. Kubernetes is told its version, which Helm asks the API server for."""
-    flags = "-s -w"
-    version = re.search(
-        r"k8s\.io/kubernetes v(\d+)\.(\d+)\.(\S+)", (_module(module) / "go.mod").read_text()
-    )
-    if version is None:
-        return flags
-    values = {
-        "gitVersion": "v{}.{}.{}".format(*version.groups()),
-        "gitMajor": version[1],
-        "gitMinor": version[2],
-        "gitTreeState": "clean",
-    }
-    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-    told = [f"-X {package}.{key}={value}" for package in packages for key, value in values.items()]
-    return " ".join((flags, *told))
+    """The linker's flags: what a release is told when it is built, and a checkout is not."""
+    text = (_module(module) / "go.mod").read_text()
+    flags = ["-s", "-w"]
+    for path, told in TOLD.get(module, {}).items():
+        (version,) = re.findall(rf"^\s+{re.escape(path)} v(\d+)\.(\d+)\.(\S+)", text, re.MULTILINE)
+        flags += [word for line in told for word in ("-X", line.format(*version))]
+    return " ".join(flags)
 
 
 def _module(name: str) -> Path:

@@ -197,19 +197,37 @@ class Workspace:
         Raises OperationError `history-missing` when this checkout does not have the commit.
         """
         if not self.has_commit(recorded.commit):
-            raise OperationError(
-                "history-missing",
-                f"commit {recorded.commit[:12]} of {service}@{recorded.version} is not in this copy",
-                hint="fetch the whole history: git fetch --unshallow",
-            )
+            raise _history_missing(f"commit {recorded.commit[:12]} of {service}@{recorded.version}")
         listed = self._git("ls-tree", "--name-only", recorded.commit, *self._paths(service))
-        present = listed.stdout.split()
+        self._archive(recorded.commit, tuple(listed.stdout.split()), into)
+        return Source(service, recorded.version, into, content_of(into), recorded.commit)
+
+    def stage_everything(self, commit: str, *, into: Path) -> None:
+        """Take the whole checkout as it was at a commit: with the tests, and what they need.
+
+        Raises OperationError `history-missing` when this checkout does not have the commit.
+        """
+        if not self.has_commit(commit):
+            raise _history_missing(f"commit {commit[:12]}")
+        self._archive(commit, (), into)
+
+    def stage_migrations(self, service: ServiceName, commit: str, *, into: Path) -> None:
+        """Take a service's migrations as they were at a commit; nothing where it had none.
+
+        Raises OperationError `history-missing` when this checkout does not have the commit.
+        """
+        if not self.has_commit(commit):
+            raise _history_missing(f"commit {commit[:12]} of {service}")
+        path = f"migrations/{service}"
+        if self._git("ls-tree", "--name-only", commit, path).stdout.strip():
+            self._archive(commit, (path,), into)
+
+    def _archive(self, commit: str, paths: tuple[str, ...], into: Path) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             archive = Path(scratch) / "tree.tar"
-            self._git("archive", "--output", str(archive), recorded.commit, *present)
+            self._git("archive", "--output", str(archive), commit, *paths)
             with tarfile.open(archive) as tar:
                 tar.extractall(into, filter="data")
-        return Source(service, recorded.version, into, content_of(into), recorded.commit)
 
     def _tracked(self, service: ServiceName) -> tuple[Path, ...]:
         paths = self._paths(service)
@@ -230,6 +248,14 @@ class Workspace:
 
     def _git(self, *arguments: str) -> runner.Completed:
         return runner.run(("git", *arguments), cwd=self.root, timeout_seconds=60)
+
+
+def _history_missing(what: str) -> OperationError:
+    return OperationError(
+        "history-missing",
+        f"{what} is not in this copy",
+        hint="fetch the whole history: git fetch --unshallow",
+    )
 
 
 def content_of(tree: Path) -> str:

@@ -55,6 +55,7 @@ ACCOUNT = {
     "strategy",
     "split",
     "despite_freeze",
+    "summary",
 }
 DECISION = {"at", "before", "after", "weight", "rule", "reason", "numbers", "would_change"}
 

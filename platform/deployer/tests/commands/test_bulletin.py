@@ -35,7 +35,7 @@ class Board:
 
     def flush(self, *, seconds: float) -> bool:
         self.flushed += 1
-        return True
+        return seconds > 0
 
 
 def told_of(wanted: Scenario) -> tuple[list[Notice], Rollout]:

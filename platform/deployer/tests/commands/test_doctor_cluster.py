@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from api_server import ApiServer
 from click.testing import CliRunner
+from paper_api import ApiServer
 from programs_on_path import script
 
 from deployer import rights
@@ -136,7 +136,7 @@ FAULTS: list[tuple[str, object, str, str, str]] = [
 @pytest.mark.parametrize(
     ("path", "page", "subject", "text", "hint"), FAULTS, ids=lambda value: str(value)[:40]
 )
-def test_each_fault_is_one_finding(  # noqa: PLR0917  # a row of the table
+def test_each_fault_is_one_finding(  # a row of the table
     world: World, path: str, page: object, subject: str, text: str, hint: str
 ):
     """With what mends it, and nothing else is blamed."""

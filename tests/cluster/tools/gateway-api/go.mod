@@ -1,5 +1,5 @@
 module deployer/testbed/gateway-api
 
-go 1.26.8
+go 1.24.0
 
 require sigs.k8s.io/gateway-api v1.5.1 // indirect

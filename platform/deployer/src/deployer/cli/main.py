@@ -12,7 +12,7 @@ import traceback as tracebacks
 
 import click
 
-from deployer.cli import environment, simulate, traffic
+from deployer.cli import environment, migrations, simulate, traffic
 from deployer.errors import DeployerError, OperationError
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
@@ -58,7 +58,12 @@ def program(*, debug: bool) -> None:
     del debug  # read where an error is told
 
 
-for command in (*environment.COMMANDS, *traffic.COMMANDS, *simulate.COMMANDS):
+for command in (
+    *environment.COMMANDS,
+    *traffic.COMMANDS,
+    *migrations.COMMANDS,
+    *simulate.COMMANDS,
+):
     program.add_command(command)
 
 

@@ -10,11 +10,13 @@ Both are for the code that writes; everything else becomes an error that a user 
 from __future__ import annotations
 
 import json
+import re
 
 from deployer.errors import DeployerError, OperationError
 
 # Not now, but perhaps soon: too many requests, no leader, a restart, a load balancer without anyone.
 PASSING = frozenset({429, 500, 502, 503, 504})
+NAMESPACE_ABSENT = re.compile(r'namespaces "([^"]+)" not found')
 VERBS = {
     "GET": "read",
     "POST": "create",
@@ -47,6 +49,13 @@ def refusal(method: str, path: str, status: int, data: bytes) -> DeployerError:
             "forbidden",
             f"the cluster does not let us {VERBS[method]} {path.partition('?')[0]}: {message_of(data)}",
             hint="use an identity with the right, or have it granted: deployer doctor names them all",
+        )
+    absent = NAMESPACE_ABSENT.search(message_of(data))
+    if absent:
+        return OperationError(
+            "namespace-missing",
+            f"the cluster has no namespace {absent[1]}",
+            hint="deployer up --env NAME makes an environment's namespaces; see `namespace` in its file",
         )
     return OperationError(
         "cluster-refused",

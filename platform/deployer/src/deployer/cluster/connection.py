@@ -72,15 +72,14 @@ class Cluster:
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.retries = False
         try:
-            # Its own `load_config` gives the context to either, and a pod's account takes none.
-            if context or _has_kubeconfig():
+            if in_pod():
+                kubernetes.config.load_incluster_config(client_configuration=configuration)
+            else:
                 kubernetes.config.load_kube_config(
                     os.environ.get("KUBECONFIG"),  # as it is now: it remembers what it was once
                     context=context or None,
                     client_configuration=configuration,
                 )
-            else:
-                kubernetes.config.load_incluster_config(client_configuration=configuration)
         except kubernetes.config.ConfigException as error:
             raise _unknown(context, error) from error
         client = kubernetes.client.ApiClient(configuration)
@@ -206,9 +205,12 @@ class Cluster:
         return answer.status, answer.data
 
 
-def _has_kubeconfig() -> bool:
+def in_pod() -> bool:
+    """Whether we are a pod with no kubeconfig: then its own account counts, and no context's name."""
+    if "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return False
     places = os.environ.get("KUBECONFIG", "~/.kube/config").split(os.pathsep)
-    return any(Path(place).expanduser().is_file() for place in places if place)
+    return not any(Path(place).expanduser().is_file() for place in places if place)
 
 
 def _authenticated(

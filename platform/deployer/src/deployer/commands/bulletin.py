@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from deployer.analysis import VerdictKind
 from deployer.commands.context import Context
-from deployer.driver import Listener, unheard
+from deployer.driver import Listener
 from deployer.engine import (
     AbortRequested,
     ContinueRequested,
@@ -25,6 +25,7 @@ from deployer.engine import (
 )
 from deployer.ledger.cluster import Notice, NoticeBoard, route
 from deployer.model import ServiceName
+from deployer.targets.kubernetes.names import Names
 
 FLUSH_SECONDS = 2.0  # a command that ends takes its threads with it: the last notice should be out
 _MOVED = {Phase.SHIFTING, Phase.RETURNING, Phase.EASING}
@@ -43,11 +44,7 @@ _WISHES: dict[type[Event], tuple[str, str]] = {
 
 
 def bulletin_of(context: Context, service: ServiceName) -> Listener:
-    """Return what tells of a service's rollout in its cluster; elsewhere nobody is told."""
-    if context.environment.target != "kubernetes":
-        return unheard
-    from deployer.targets.kubernetes.names import Names  # noqa: PLC0415  # late: its client
-
+    """Return what tells of a service's rollout in the cluster where it happens."""
     namespace = Names.of(context.environment).namespace(service)
     return bulletin(NoticeBoard(context.cluster, route(namespace, service)))
 

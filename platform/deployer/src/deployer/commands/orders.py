@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deployer.commands.bulletin import bulletin_of
 from deployer.commands.context import Context
 from deployer.commands.hooks import ServiceHooks
 from deployer.commands.observer import MetricsObserver, measure_rate
@@ -18,7 +17,7 @@ from deployer.commands.policy import (
     policy_of,
     way_back_of,
 )
-from deployer.driver import Driver, Listener, encode, encode_order, read_rollout
+from deployer.driver import Driver, Listener, encode, encode_order, read_rollout, unheard
 from deployer.engine import (
     Event,
     Kind,
@@ -161,7 +160,7 @@ def take_over(
 
 
 def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
-    announce = bulletin_of(context, service)
+    announce = _announcer(context, service)
 
     def tell(state: Rollout, event: Event | None) -> None:
         announce(state, event)
@@ -178,6 +177,15 @@ def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
         look_seconds=policy_of(context, service).look_seconds,
         listen=tell,
     )
+
+
+def _announcer(context: Context, service: ServiceName) -> Listener:
+    """Return what tells others of a rollout: a cluster's Events; on one machine nobody is told."""
+    if context.environment.target == "local":
+        return unheard
+    from deployer.commands.bulletin import bulletin_of  # noqa: PLC0415  # late: the cluster's ledger
+
+    return bulletin_of(context, service)
 
 
 def _report_incident(context: Context, service: ServiceName) -> None:

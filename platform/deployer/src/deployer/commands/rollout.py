@@ -58,6 +58,7 @@ def rollout(  # an argument an option of the command
         )
     if not _require_thawed(context, despite_freeze):
         despite_freeze = ""
+    context.target.require_usable(services)
     for service in services:
         plan_of(policy_of(context, service, options), live_instances=1)  # refuses a bad policy
         _require_free(context, service, supersede=supersede)

@@ -30,14 +30,16 @@ def up(context: Context, versions: Mapping[ServiceName, Wanted] | None = None) -
     context.state.mkdir(parents=True, exist_ok=True)
     services = context.workspace.services
     with _alone(context), threads(len(services) + 1) as pool:
-        # Builds need neither database nor router: they go on beside.
         wanted = {service: (versions or {}).get(service, Wanted(service)) for service in services}
+        if not context.builds.standalone:
+            context.target.up(services)
         built = {
             service: pool.submit(build_release, context, wanted[service])
             for service in services
             if context.target.situation(service, ask=False).live is None
         }
-        context.target.up(services)
+        if context.builds.standalone:
+            context.target.up(services)
         jobs = [
             pool.submit(_install, context, service, built[service].result)
             if service in built

@@ -166,6 +166,13 @@ class Place(Target, Protocol):
         """Stop everything of the environment; what it knows and its data stay."""
         ...
 
+    def require_usable(self, services: Sequence[ServiceName]) -> None:
+        """See that these services can be changed by us here, before anything is.
+
+        Raises OperationError with what is missing: a program, a right, a Gateway.
+        """
+        ...
+
     def heal(self, service: ServiceName) -> None:
         """Have run again what is recorded and does not."""
         ...
@@ -184,7 +191,15 @@ class Place(Target, Protocol):
 
 
 class Builds(Protocol):
-    """What makes a release of a source, once."""
+    """What makes a release of a source, once.
+
+    `standalone` is whether that needs nothing of the environment, not even that it is up.
+    """
+
+    @property
+    def standalone(self) -> bool:
+        """Whether releases can be built while the environment comes up."""
+        ...
 
     def build(self, source: Source) -> Release:
         """Return the release of a source, building it if it was not built before.

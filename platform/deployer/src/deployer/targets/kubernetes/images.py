@@ -45,6 +45,8 @@ MANIFESTS = ", ".join(
 class Images:
     """Builds of an environment in a cluster. `root` is the checkout."""
 
+    standalone = False  # a release is remembered in its service's namespace
+
     def __init__(
         self,
         cluster: Cluster,

@@ -10,7 +10,7 @@ from deployer.cluster import Cluster, Object, ObjectExists, metadata
 from deployer.errors import OperationError
 from deployer.model import Release
 from deployer.targets.kubernetes.names import Names
-from deployer.targets.kubernetes.pods import LOG_LINES, STUCK
+from deployer.targets.kubernetes.pods import HINTS, LOG_LINES, STUCK
 
 if TYPE_CHECKING:
     from deployer.targets.kubernetes.charts import Charts
@@ -38,6 +38,13 @@ class Migrations:
         self._begin(release, job, path)
         succeeded = self._wait(path)
         lines = self._log(release, job).splitlines()
+        if not succeeded and self._ended_by(release, job) == "OOMKilled":
+            raise OperationError(
+                "out-of-memory",
+                f"the {phase} migrations of {release.name} needed more memory than their limit",
+                hint=HINTS["out-of-memory"],
+                details=tuple(lines[-LOG_LINES:]),
+            )
         if not succeeded:
             raise _failed(release, phase, tuple(lines[-LOG_LINES:]))
         self._cluster.delete(path)
@@ -81,15 +88,24 @@ class Migrations:
                 )
 
     def _log(self, release: Release, job: Object) -> str:
+        pod = self._pod(release, job)
+        if pod is None:
+            return ""
+        name = metadata(pod)["name"]
+        return self._cluster.text(f"{self._names.core(release.service, 'pods', name)}/log")
+
+    def _ended_by(self, release: Release, job: Object) -> str:
+        """Return the kubelet's word for how the Job's process ended."""
+        pod = self._pod(release, job) or {}
+        for status in (pod.get("status") or {}).get("containerStatuses", ()):
+            return str(((status.get("state") or {}).get("terminated") or {}).get("reason", ""))
+        return ""
+
+    def _pod(self, release: Release, job: Object) -> Object | None:
+        """Return the newest pod of a Job."""
         labels = f"batch.kubernetes.io/job-name={metadata(job)['name']}"
         pods = self._cluster.list(self._names.core(release.service, "pods"), labels=labels)
-        newest = sorted(pods, key=lambda pod: str(metadata(pod)["creationTimestamp"]))[-1:]
-        return "".join(
-            self._cluster.text(
-                f"{self._names.core(release.service, 'pods', metadata(pod)['name'])}/log"
-            )
-            for pod in newest
-        )
+        return max(pods, key=lambda pod: str(metadata(pod)["creationTimestamp"]), default=None)
 
     def _jobs(self, release: Release) -> str:
         return self._names.group(release.service, "batch/v1", "jobs")

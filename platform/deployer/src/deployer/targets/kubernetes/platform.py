@@ -27,6 +27,7 @@ class Platform:
         """Install or upgrade it for these services."""
         self._have_namespace()
         policy = self._names.policy
+        _, router, port = self._names.router
         image = policy.postgresql_image
         namespaces = {service: self._names.namespace(service) for service in services}
         self._helm.install(
@@ -38,6 +39,7 @@ class Platform:
                 "platformNamespace": self._names.platform,
                 "services": namespaces,
                 "gatewayClass": policy.gateway_class,
+                "router": f"{router}:{port}" if policy.metrics == "scrape" else "",
             },
         )
         if policy.database == "chart":
@@ -51,7 +53,10 @@ class Platform:
     def _have_namespace(self) -> None:
         meta = {
             "name": self._names.platform,
-            "labels": {"deployer/environment": self._names.environment},
+            "labels": {
+                "deployer/environment": self._names.environment,
+                "pod-security.kubernetes.io/enforce": "restricted",
+            },
         }
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
         if self._cluster.get(f"/api/v1/namespaces/{self._names.platform}") is None:

@@ -217,7 +217,7 @@ def _route_name(service: ServiceName, gateway: Gateway) -> str:
 def _mark(record: ServiceRecord) -> str:
     """Return what tells this state of the route from every other."""
     facts = [[str(slot), held.release.digest, held.weight] for slot, held in record.slots]
-    text = json.dumps([record.fence, facts])
+    text = json.dumps([record.fence, record.live, facts])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -13,17 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployer.cluster import Cluster, Object, ObjectChanged, annotation, metadata
+from deployer.cluster import Cluster, Object, ObjectChanged, annotation, in_pod, metadata
 from deployer.environment import Environment
 from deployer.errors import InputError, OperationError
 from deployer.ledger import StaleFenceError
 from deployer.metrics import MetricsSource
 from deployer.model import Fence, Release, ServiceName, Slot
+from deployer.programs import require_helm
+from deployer.rights import SERVICE_RIGHTS, require_rights
 from deployer.targets import request_log
 from deployer.targets.kubernetes.charts import Charts
 from deployer.targets.kubernetes.helm import Helm
 from deployer.targets.kubernetes.migration import Migrations
-from deployer.targets.kubernetes.names import FENCE, HTTP_PORT, Names
+from deployer.targets.kubernetes.names import FENCE, HTTP_PORT, MINIMUM, Names
 from deployer.targets.kubernetes.platform import Platform
 from deployer.targets.kubernetes.pods import Pods, instance_of, is_ready
 from deployer.targets.kubernetes.routes import Routes
@@ -74,7 +76,7 @@ class KubernetesTarget:
         self._environment = environment
         self._services = tuple(services)
         self._safeguards = safeguards
-        helm = Helm(cluster, environment.kubernetes.context)
+        helm = Helm(cluster, "" if in_pod() else environment.kubernetes.context)
         shipments = Shipments(cluster, self.names)
         self._charts = Charts(helm, self.names, shipments, environment)
         self._migrations = Migrations(cluster, self.names, self._charts)
@@ -170,6 +172,7 @@ class KubernetesTarget:
         )
         self.routes.write(record)
         self.tend(service)
+        self._unpin(service, slot, fence=fence)
         held = record.slot(slot)
         if held is not None and self._charts.part_installed(service) == "all":
             time.sleep(SETTLE_SECONDS)
@@ -185,6 +188,8 @@ class KubernetesTarget:
         if self._safeguards.drain:
             time.sleep(SETTLE_SECONDS)
         self._charts.remove_slot(service, slot)
+        if record.live is slot.other:
+            self._unpin(service, slot.other, fence=fence)
 
     def failing_requests(
         self, slot: Slot, release: Release, *, since: float, limit: int
@@ -240,6 +245,15 @@ class KubernetesTarget:
             self._cluster, self.names, self.pods, self.states, service, candidate=candidate
         )
 
+    def require_usable(self, services: Sequence[ServiceName]) -> None:
+        """See that Helm is there, and that we have every right in the services' namespaces.
+
+        Raises OperationError `helm-missing`, `helm-too-old` or `rights-missing`.
+        """
+        require_helm()
+        for service in services:
+            require_rights(self._cluster, self.names.namespace(service), SERVICE_RIGHTS)
+
     def heal(self, service: ServiceName) -> None:
         """Have in the slots and the routes what the record says, the live slot first."""
         record = self.states.read(service)
@@ -292,10 +306,11 @@ class KubernetesTarget:
         self._write(
             self.names.autoscaler(service, slot),
             lambda found: {
+                "metadata": {"annotations": {MINIMUM: str(_minimum(found))}},
                 "spec": {
                     "minReplicas": max(1, instances),
                     "maxReplicas": max(1, instances, int(found["spec"]["maxReplicas"])),
-                }
+                },
             },
             service,
             fence,
@@ -310,7 +325,7 @@ class KubernetesTarget:
     def _write(
         self,
         path: str,
-        change: Callable[[Object], Mapping[str, object]],
+        change: Callable[[Object], Object],
         service: ServiceName,
         fence: Fence,
     ) -> None:
@@ -320,15 +335,26 @@ class KubernetesTarget:
                 return
             if int(annotation(found, FENCE) or 0) > fence:
                 raise StaleFenceError(service, fence)
-            meta = {
+            body = dict(change(found))
+            given = body.get("metadata", {}).get("annotations", {})
+            body["metadata"] = {
                 "resourceVersion": metadata(found)["resourceVersion"],
-                "annotations": {FENCE: str(fence)},
+                "annotations": {**given, FENCE: str(fence)},
             }
             try:
-                self._cluster.patch(path, {**change(found), "metadata": meta})
+                self._cluster.patch(path, body)
             except ObjectChanged:
                 continue
             return
+
+    def _unpin(self, service: ServiceName, slot: Slot, *, fence: Fence) -> None:
+        """Give an autoscaler its own floor back: the rollout is over, and load may fall."""
+        self._write(
+            self.names.autoscaler(service, slot),
+            lambda found: {"spec": {"minReplicas": _minimum(found)}},
+            service,
+            fence,
+        )
 
     def _wait_ready(
         self, release: Release, slot: Slot, instances: int, interrupted: Interrupted
@@ -405,6 +431,12 @@ class KubernetesTarget:
 
 def _same(one: Release, other: Release) -> bool:
     return one.version == other.version and one.same_content(other)
+
+
+def _minimum(autoscaler: Object) -> int:
+    """Return an autoscaler's own floor, also while ours is in its place."""
+    own = annotation(autoscaler, MINIMUM)
+    return int(own) if own is not None else int(autoscaler["spec"].get("minReplicas", 1))
 
 
 def _ready(deployment: Object) -> int:

@@ -32,6 +32,8 @@ NO_NETWORK = re.compile(r"dns error|client error|connect|network|offline|timed o
 class Builds:
     """The releases that were built in a folder."""
 
+    standalone = True
+
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
@@ -54,6 +56,11 @@ class Builds:
     def python(self, release: Release) -> Path:
         """Return the interpreter that runs a release."""
         return self._folder / "by-digest" / release.digest / "venv" / "bin" / "python"
+
+    def wheels(self, release: Release) -> tuple[Path, ...]:
+        """Return the wheels that a release was installed from: the kit's and the service's."""
+        home = self._folder / "by-digest" / release.digest
+        return tuple(sorted((home / "wheels").glob("*.whl")))
 
     def development_number(self, service: ServiceName, base: Version, content: str) -> int:
         """Return the number of a development version: the same for the same content, else the next."""

@@ -73,6 +73,17 @@ class Postgres:
             for service in services:
                 _ensure_database(connection, service, passwords[service])
 
+    def renew(self, service: ServiceName) -> None:
+        """Drop a service's database with everything in it, and make it anew, empty."""
+        import psycopg  # noqa: PLC0415  # same
+        from psycopg import sql  # noqa: PLC0415  # same
+
+        self.up((service,))
+        with psycopg.connect(self._server().get_uri(), autocommit=True) as connection:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(service))
+            connection.execute(drop)
+        self.up((service,))
+
     def down(self) -> None:
         """Stop the server, if it runs."""
         if self.pid() is not None:

@@ -79,20 +79,31 @@ class LocalTarget:
 
         Raises OperationError `migration-failed`.
         """
+        return self._run_migrations(release, "--phase", phase, told="applied")
+
+    def revert(self, release: Release, *, to: str) -> tuple[str, ...]:
+        """Take back the expand revisions after `to`, by the release's own downgrades.
+
+        Returns them, newest first. Raises OperationError `migration-failed`.
+        """
+        return self._run_migrations(release, "--revert-to", to, told="reverted")
+
+    def _run_migrations(self, release: Release, *options: str, told: str) -> tuple[str, ...]:
         program = (self.builds.python(release), "-m", "platform_kit.migrations")
         done = runner.run(
-            (*program, release.service, "--phase", phase),
+            (*program, release.service, *options),
             environment={**processes.UNWANTED, **self._service_environment(release.service)},
             cwd=self.state,
         )
         if done.code != 0:
             raise OperationError(
                 "migration-failed",
-                f"the {phase} migrations of {release.name} failed; the live release is untouched",
+                f"the migrations of {release.name} failed ({' '.join(options)});"
+                " the live release is untouched",
                 hint=f"mend migrations/{release.service} and call again",
                 details=done.tail,
             )
-        return tuple(json.loads(done.stdout.splitlines()[-1])["applied"])
+        return tuple(json.loads(done.stdout.splitlines()[-1])[told])
 
     def scale(
         self,
@@ -228,6 +239,10 @@ class LocalTarget:
         """Start the database and the router unless they run."""
         self.postgres.up(tuple(services))
         self.router.up()
+
+    def require_usable(self, services: Sequence[ServiceName]) -> None:
+        """Nothing: who may write the state folder may do all of it."""
+        del services
 
     def heal(self, service: ServiceName) -> None:
         """Start again what the record says should run and doesn't: after a crash or a reboot."""

@@ -1,0 +1,123 @@
+"""What can go wrong in a cluster beside the release: each ends in a coded error, the old one serving."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from campaign.passages import deployer, promote, take_back
+from e2e.shop import NEW, PRODUCT
+from testbed import Cluster
+
+from deployer.commands.context import Context
+from deployer.commands.demo.traffic import Traffic
+from deployer.commands.orders import leased
+from deployer.commands.release import Wanted
+from deployer.commands.rollout import rollout
+from deployer.engine import Phase
+from deployer.errors import OperationError
+from deployer.model import Release
+from deployer.releases import Version
+from deployer.targets.kubernetes.shipments import Shipment, Shipments
+
+pytestmark = pytest.mark.cluster
+
+NAMESPACE = f"{PRODUCT}-dev"
+
+
+@pytest.fixture(autouse=True)
+def serving(short: Context, busy: Traffic) -> Iterator[None]:
+    """Whatever happens, the old version serves, and nobody else's request is lost."""
+    seen = len(busy.answers)
+    yield
+    assert [answer for answer in busy.since(seen) if not answer.ok] == []
+    assert short.live(PRODUCT) is not None
+
+
+def test_an_image_that_is_not_there_is_named(short: Context, cluster: Cluster):
+    """The nodes can't pull it; the candidate never gets traffic."""
+    release = Release(PRODUCT, "1.1.5", "5" * 64)
+    shipments = Shipments(short.cluster, short.target.names)
+    chart = shipments.find(short.live(PRODUCT)).chart
+    image = f"{cluster.registry}/{PRODUCT}@sha256:{'5' * 64}"
+    shipments.keep(release, Shipment(image, chart), content="none")
+    with pytest.raises(OperationError) as failure:
+        candidate(short, release)
+
+    assert failure.value.code == "image-not-pulled"
+    assert PRODUCT in failure.value.cause
+
+
+def test_a_quota_that_is_used_up_is_named(short: Context, cluster: Cluster):
+    """Two slots need more room than one."""
+    cluster.kubectl("create", "quota", "tight", "-n", NAMESPACE, "--hard=pods=1")
+    try:
+        (state,) = rollout(short, [Wanted(PRODUCT, NEW)])
+    finally:
+        cluster.kubectl("delete", "quota", "tight", "-n", NAMESPACE)
+
+    assert state is not None
+    assert state.phase is Phase.ROLLED_BACK
+    assert "quota" in str(state.cause) or "migration" in str(state.cause)
+
+
+def test_what_a_killed_helm_left_behind_is_cleared(short: Context, cluster: Cluster):
+    """A release in `pending-upgrade` would refuse every later upgrade for ever."""
+    promote(short)
+    idle = short.target.situation(PRODUCT).live.other
+    with pending(cluster, f"{PRODUCT}-{idle}"):
+        take_back(short)
+        (state,) = rollout(short, [Wanted(PRODUCT, Version(1, 1, 4), same_code_as_tree=True)])
+
+    assert state is not None
+    assert state.phase is Phase.PROMOTED
+
+
+def test_without_helm_nothing_is_begun(short: Context, monkeypatch: pytest.MonkeyPatch):
+    """The error says how to get it."""
+    history = len(short.ledger.history(PRODUCT))
+    monkeypatch.setenv("PATH", "/nowhere")
+    told = deployer(short, "rollout", f"{PRODUCT}@{NEW}", codes=(1,))
+
+    assert "error[helm-missing]" in told
+    assert len(short.ledger.history(PRODUCT)) == history
+
+
+def candidate(context: Context, release: Release) -> None:
+    """Scale a release up in the idle slot, under the service's lease, and leave nothing of it."""
+    slot = context.target.situation(PRODUCT).live.other
+    with leased(context, PRODUCT) as lease:
+        try:
+            context.target.scale(slot, release, 1, fence=lease.fence, interrupted=lambda: False)
+        finally:
+            context.target.retire(PRODUCT, slot, fence=lease.fence)
+
+
+@contextmanager
+def pending(cluster: Cluster, name: str) -> Iterator[None]:
+    """Have Helm's record of a release say that an upgrade is on its way."""
+    labels = f"owner=helm,name={name}"
+    found = json.loads(
+        cluster.kubectl("get", "secrets", "-n", NAMESPACE, "-l", labels, "-o", "json")
+    )["items"]
+    newest = max(found, key=lambda each: int(each["metadata"]["labels"]["version"]))
+    number = int(newest["metadata"]["labels"]["version"]) + 1
+    body = base64.b64decode(base64.b64decode(newest["data"]["release"]))
+    record = json.loads(gzip.decompress(body))
+    record["version"], record["info"]["status"] = number, "pending-upgrade"
+    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(record).encode())))
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "type": newest["type"],
+        "metadata": {
+            "name": f"sh.helm.release.v1.{name}.v{number}",
+            "namespace": NAMESPACE,
+            "labels": {**newest["metadata"]["labels"], "version": str(number), "status": "pending-upgrade"},
+        },
+        "data": {"release": packed.decode()},
+    }  # fmt: skip
+    cluster.kubectl("create", "-f", "-", stdin=json.dumps(secret))
+    yield
