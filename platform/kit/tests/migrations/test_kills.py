@@ -30,7 +30,9 @@ migrations.add_foreign_key("things", "things_owner", ["owner"], refers_to="owner
 op.create_table("notes", sa.Column("id", sa.BigInteger, primary_key=True))
 """
 CONTRACT = """
-migrations.end_dual_write("things", ["name"], ["title"], keep_until=date(2999, 1, 1))
+migrations.end_dual_write(
+    "things", ["name"], ["title"], keep_until=date(2999, 1, 1), writer_seconds={seconds}
+)
 migrations.set_not_null("things", "kind")
 migrations.drop_index("things_by_title")
 migrations.drop_table("old_things", keep_until=date(2999, 1, 1))
@@ -100,7 +102,7 @@ def prepare(history, things, apply, database, *, count, seconds, phase):
     history.add("0002", BEFORE, after="0001")
     apply()
     history.add("0003", EXPAND.format(seconds=seconds, count=count), after="0002")
-    history.add("c001", CONTRACT, label="contract", depends="0003")
+    history.add("c001", CONTRACT.format(seconds=seconds), label="contract", depends="0003")
     if phase == "contract":
         apply()
     database.dispose()  # a template must have no connection

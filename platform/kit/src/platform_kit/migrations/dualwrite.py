@@ -185,7 +185,14 @@ def merge_columns(
         _begin(at, both, {new: spelt(type_)}, writer_seconds=writer_seconds)
 
 
-def end_dual_write(table: str, old: Sequence[str], new: Sequence[str], *, keep_until: date) -> None:
+def end_dual_write(
+    table: str,
+    old: Sequence[str],
+    new: Sequence[str],
+    *,
+    keep_until: date,
+    writer_seconds: float = WRITER_SECONDS,
+) -> None:
     """Drop the trigger, and the old columns into a shadow. Locks: ACCESS EXCLUSIVE for a millisecond,
     ROW SHARE for the copy in batches, ACCESS EXCLUSIVE for a millisecond; contract.
 
@@ -200,7 +207,7 @@ def end_dual_write(table: str, old: Sequence[str], new: Sequence[str], *, keep_u
                 *_freed(at, table, old, new),
             )
         at.make(f"DROP FUNCTION IF EXISTS {SCHEMA}.{quoted(name)}()")
-        keep_columns(at, table, old, keep_until=keep_until)
+        keep_columns(at, table, old, keep_until=keep_until, writer_seconds=writer_seconds)
 
 
 def undo_dual_write(table: str, old: Sequence[str], new: Sequence[str]) -> None:

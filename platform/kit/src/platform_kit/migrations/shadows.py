@@ -30,14 +30,16 @@ WHERE contype = 'f' AND (conrelid = to_regclass(:table) OR confrelid = to_regcla
 """
 
 
-def drop_column(table: str, name: str, *, keep_until: date) -> None:
+def drop_column(
+    table: str, name: str, *, keep_until: date, writer_seconds: float = WRITER_SECONDS
+) -> None:
     """Drop a column, its values into a shadow. Locks: ACCESS EXCLUSIVE for a millisecond, ROW SHARE for
     the copy in batches, ACCESS EXCLUSIVE for a millisecond; contract.
     """
     with work("drop_column", phases=("contract",)) as at:
         if (facts := column(at, table, name)) is not None:
             at.change(table, free(table, name, facts))
-        keep_columns(at, table, [name], keep_until=keep_until)
+        keep_columns(at, table, [name], keep_until=keep_until, writer_seconds=writer_seconds)
 
 
 def drop_table(table: str, *, keep_until: date) -> None:
@@ -72,13 +74,15 @@ def free(table: str, name: str, facts: ColumnFacts) -> str:
     return f"ALTER TABLE {quoted(table)} {without}, {alter} DROP NOT NULL"
 
 
-def keep_columns(at: Work, table: str, names: Sequence[str], *, keep_until: date) -> None:
+def keep_columns(
+    at: Work, table: str, names: Sequence[str], *, keep_until: date, writer_seconds: float
+) -> None:
     """Copy columns into shadows, see that all is there, then drop them."""
     for name in names:
         if column(at, table, name) is None and not at.dry:
             continue  # dropped by an earlier run, in the transaction that listed its shadow
         shadow = fitting(f"{table}_{name}_{at.step.revision}")
-        _copy(at, table, name, shadow=shadow)
+        _copy(at, table, name, shadow=shadow, writer_seconds=writer_seconds)
         at.change(
             table,
             _listed(at, shadow, source=f"{table}.{name}", keep_until=keep_until),
@@ -103,7 +107,7 @@ def _drop(guard: Guard, row: Row[*tuple[Any, ...]]) -> None:
         connection.execute(delete(shadows).where(shadows.c.name == row.name))
 
 
-def _copy(at: Work, table: str, name: str, *, shadow: str) -> None:
+def _copy(at: Work, table: str, name: str, *, shadow: str, writer_seconds: float) -> None:
     keys = [key for key, _ in primary_key(at, table)]
     columns = ", ".join(quoted(each) for each in (*keys, name))
     place = f"{SCHEMA}.{quoted(shadow)}"
@@ -125,7 +129,7 @@ def _copy(at: Work, table: str, name: str, *, shadow: str) -> None:
             action=f"{from_rows}, keys WHERE {SAME} AND {kept} ON CONFLICT DO NOTHING RETURNING 1",
         ),
         left=f"{kept} AND NOT EXISTS (SELECT 1 FROM {place} AS kept WHERE {same} AND {value})",  # noqa: S608
-        writer_seconds=WRITER_SECONDS,
+        writer_seconds=writer_seconds,
     )
 
 
