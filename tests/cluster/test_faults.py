@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from campaign.passages import deployer, promote, take_back
+from campaign.passages import deployer
 from e2e.shop import NEW, PRODUCT
 from testbed import Cluster
 
@@ -21,7 +17,6 @@ from deployer.commands.rollout import rollout
 from deployer.engine import Phase
 from deployer.errors import OperationError
 from deployer.model import Release
-from deployer.releases import Version
 from deployer.targets.kubernetes.shipments import Shipment, Shipments
 
 pytestmark = pytest.mark.cluster
@@ -65,18 +60,6 @@ def test_a_quota_that_is_used_up_is_named(short: Context, cluster: Cluster):
     assert "quota" in str(state.cause) or "migration" in str(state.cause)
 
 
-def test_what_a_killed_helm_left_behind_is_cleared(short: Context, cluster: Cluster):
-    """A release in `pending-upgrade` would refuse every later upgrade for ever."""
-    promote(short)
-    idle = short.target.situation(PRODUCT).live.other
-    with pending(cluster, f"{PRODUCT}-{idle}"):
-        take_back(short)
-        (state,) = rollout(short, [Wanted(PRODUCT, Version(1, 1, 4), same_code_as_tree=True)])
-
-    assert state is not None
-    assert state.phase is Phase.PROMOTED
-
-
 def test_without_helm_nothing_is_begun(short: Context, monkeypatch: pytest.MonkeyPatch):
     """The error says how to get it."""
     history = len(short.ledger.history(PRODUCT))
@@ -95,29 +78,3 @@ def candidate(context: Context, release: Release) -> None:
             context.target.scale(slot, release, 1, fence=lease.fence, interrupted=lambda: False)
         finally:
             context.target.retire(PRODUCT, slot, fence=lease.fence)
-
-
-@contextmanager
-def pending(cluster: Cluster, name: str) -> Iterator[None]:
-    """Have Helm's record of a release say that an upgrade is on its way."""
-    labels = f"owner=helm,name={name}"
-    found = json.loads(
-        cluster.kubectl("get", "secrets", "-n", NAMESPACE, "-l", labels, "-o", "json")
-    )["items"]
-    newest = max(found, key=lambda each: int(each["metadata"]["labels"]["version"]))
-    number = int(newest["metadata"]["labels"]["version"]) + 1
-    body = base64.b64decode(base64.b64decode(newest["data"]["release"]))
-    record = json.loads(gzip.decompress(body))
-    record["version"], record["info"]["status"] = number, "pending-upgrade"
-    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(record).encode())))
-    secret = {
-        "apiVersion": "v1", "kind": "Secret", "type": newest["type"],
-        "metadata": {
-            "name": f"sh.helm.release.v1.{name}.v{number}",
-            "namespace": NAMESPACE,
-            "labels": {**newest["metadata"]["labels"], "version": str(number), "status": "pending-upgrade"},
-        },
-        "data": {"release": packed.decode()},
-    }  # fmt: skip
-    cluster.kubectl("create", "-f", "-", stdin=json.dumps(secret))
-    yield
