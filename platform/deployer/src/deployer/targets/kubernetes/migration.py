@@ -68,17 +68,21 @@ class Migrations:
             outcome = _outcome(found) if found else False
             if outcome is not None:
                 return outcome
-            self._require_hopeful(path)
+            try:
+                self._require_hopeful(path, str(metadata(found or {}).get("uid")))
+            except OperationError:
+                self._cluster.delete(path)  # it would try for ever, also when nobody waits
+                raise
             time.sleep(TRY_SECONDS)
         return False
 
-    def _require_hopeful(self, path: str) -> None:
+    def _require_hopeful(self, path: str, uid: str) -> None:
         """Raise OperationError when the Job's pod can't even start."""
         namespace, _, name = path.rpartition("/jobs/")
         core = namespace.replace("/apis/batch/v1/", "/api/v1/")
         pods = self._cluster.list(f"{core}/pods", labels=f"batch.kubernetes.io/job-name={name}")
         if not pods:
-            self._require_allowed(core, name)
+            self._require_allowed(core, name, uid)
         for pod in pods:
             for status in (pod.get("status") or {}).get("containerStatuses", ()):
                 waiting = (status.get("state") or {}).get("waiting") or {}
@@ -90,9 +94,9 @@ class Migrations:
                     hint=f"kubectl describe job {name}",
                 )
 
-    def _require_allowed(self, core: str, name: str) -> None:
-        """Raise OperationError when the cluster makes no pod for the Job: a Job tries for ever."""
-        fields = f"involvedObject.name={name},reason=FailedCreate"
+    def _require_allowed(self, core: str, name: str, uid: str) -> None:
+        """Raise OperationError when the cluster makes no pod for this very Job."""
+        fields = f"involvedObject.uid={uid},reason=FailedCreate"
         for event in self._cluster.list(f"{core}/events", fields=fields):
             text = str(event.get("message", ""))
             code = "quota-exceeded" if "exceeded quota" in text else "pods-refused"
