@@ -47,6 +47,10 @@ class Release:
         """The release as people write it: `product@1.4.0`."""
         return f"{self.service}@{self.version}"
 
+    def same_release(self, other: Release) -> bool:
+        """Whether both are one version of the same content: either may stand for the other."""
+        return self.version == other.version and self.same_content(other)
+
     def same_content(self, other: Release) -> bool:
         """Whether both run the same bytes under the same configuration."""
         return (self.digest, self.configuration) == (other.digest, other.configuration)

@@ -83,6 +83,17 @@ class FailedRequest:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Safeguards:
+    """The parts that make a switch lossless. Only a negative control turns them off."""
+
+    barrier: bool = True
+    drain: bool = True
+
+
+ALL_SAFEGUARDS = Safeguards()
+
+
 class Target(Protocol):
     """A place where the releases of services run in two slots behind a router."""
 

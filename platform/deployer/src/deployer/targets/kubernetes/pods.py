@@ -106,15 +106,6 @@ def has_started(pod: Object) -> bool:
     return bool(statuses) and all(status.get("started") for status in statuses)
 
 
-def restarted(pod: Object) -> str | None:
-    """Return why a container of the pod was started again, or None when none was."""
-    for status in _containers(pod):
-        ended = (status.get("lastState") or {}).get("terminated")
-        if ended:
-            return str(ended.get("reason", "ended"))
-    return None
-
-
 def _containers(pod: Object) -> Iterable[Object]:
     found: Iterable[Object] = (pod.get("status") or {}).get("containerStatuses", ())
     return found

@@ -93,11 +93,6 @@ class Routes:
                 found.append(f"the HTTPRoute {name} was edited: it gives {weights}")
         return tuple(found)
 
-    def owned(self, service: ServiceName) -> bool:
-        """Whether the service's route is the deployer's, and not a whole chart's."""
-        route = self._cluster.get(self._names.route(service, service))
-        return annotation(route, FENCE) is not None
-
     def _write(self, record: ServiceRecord, gateway: Gateway) -> None:
         service = record.service
         path = self._names.route(service, _route_name(service, gateway))

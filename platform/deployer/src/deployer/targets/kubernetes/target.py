@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from deployer.cluster import Cluster, Object, ObjectChanged, annotation, in_pod, metadata
@@ -25,7 +25,7 @@ from deployer.targets import request_log
 from deployer.targets.kubernetes.charts import Charts
 from deployer.targets.kubernetes.helm import Helm
 from deployer.targets.kubernetes.migration import Migrations
-from deployer.targets.kubernetes.names import FENCE, HTTP_PORT, MINIMUM, Names
+from deployer.targets.kubernetes.names import FENCE, HTTP_PORT, MINIMUM, RELEASE, Names, short
 from deployer.targets.kubernetes.platform import Platform
 from deployer.targets.kubernetes.pods import Pods, instance_of, is_ready
 from deployer.targets.kubernetes.routes import Routes
@@ -33,9 +33,11 @@ from deployer.targets.kubernetes.shipments import Shipments
 from deployer.targets.kubernetes.sources import source_of
 from deployer.targets.kubernetes.state import States
 from deployer.targets.protocol import (
+    ALL_SAFEGUARDS,
     FailedRequest,
     Interrupted,
     InterruptedWait,
+    Safeguards,
     Situation,
     SlotStatus,
 )
@@ -45,14 +47,6 @@ TRY_SECONDS = 0.2
 # Between the last weight and the end of a slot: what the Gateway took in before has arrived.
 SETTLE_SECONDS = 1.0
 LOG_SECONDS = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Safeguards:
-    """The parts that make a switch lossless. Only a negative control turns them off."""
-
-    barrier: bool = True
-    drain: bool = True
 
 
 class KubernetesTarget:
@@ -66,7 +60,7 @@ class KubernetesTarget:
         services: Sequence[ServiceName],
         charts: Path,
         hidden: Callable[[ServiceName], tuple[str, ...]],
-        safeguards: Safeguards = Safeguards(),
+        safeguards: Safeguards = ALL_SAFEGUARDS,
     ) -> None:
         self.names = Names.of(environment)
         self.states = States(cluster, self.names)
@@ -105,7 +99,7 @@ class KubernetesTarget:
         """
         service = release.service
         held = self.states.read(service).slot(slot)
-        if held is not None and not _same(held.release, release):
+        if held is not None and not held.release.same_release(release):
             self.retire(service, slot, fence=fence)
             held = None
 
@@ -297,7 +291,7 @@ class KubernetesTarget:
 
     def _is_of(self, deployment: Object, release: Release) -> bool:
         labels = metadata(deployment).get("labels") or {}
-        return bool(labels.get("deployer/release") == release.digest[:12])
+        return bool(labels.get(RELEASE) == short(release))
 
     def _set_instances(
         self, service: ServiceName, slot: Slot, instances: int, *, fence: Fence
@@ -427,10 +421,6 @@ class KubernetesTarget:
             return json.loads(text)
         except ValueError:
             return {"error": text[:200]}
-
-
-def _same(one: Release, other: Release) -> bool:
-    return one.version == other.version and one.same_content(other)
 
 
 def _minimum(autoscaler: Object) -> int:

@@ -3,4 +3,4 @@
 from deployer.targets.local.builds import Builds as Builds
 from deployer.targets.local.builds import scratch_tree as scratch_tree
 from deployer.targets.local.target import LocalTarget as LocalTarget
-from deployer.targets.local.target import Safeguards as Safeguards
+from deployer.targets.protocol import Safeguards as Safeguards

@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -28,10 +28,12 @@ from deployer.targets.local.postgres import Postgres
 from deployer.targets.local.record import RecordStore
 from deployer.targets.local.router import Router
 from deployer.targets.protocol import (
+    ALL_SAFEGUARDS,
     FailedRequest,
     InstanceStatus,
     Interrupted,
     InterruptedWait,
+    Safeguards,
     Situation,
     SlotStatus,
 )
@@ -39,14 +41,6 @@ from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 
 # Between the last traffic and the TERM: what the router took in before it switched has arrived.
 SETTLE_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Safeguards:
-    """The parts that make a switch lossless. Only a negative control turns them off."""
-
-    barrier: bool = True
-    drain: bool = True
 
 
 class LocalTarget:
@@ -59,7 +53,7 @@ class LocalTarget:
         *,
         builds: Builds,
         internal: Callable[[ServiceName], tuple[str, ...]],
-        safeguards: Safeguards = Safeguards(),
+        safeguards: Safeguards = ALL_SAFEGUARDS,
     ) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self.state = state
@@ -121,7 +115,7 @@ class LocalTarget:
         """
         service = release.service
         held = self.records.read(service).slot(slot)
-        if held is not None and not _same(held.release, release):
+        if held is not None and not held.release.same_release(release):
             self.retire(service, slot, fence=fence)
         self._forget_lost(release, slot, instances, fence=fence)
         while len(self._instances(service, slot)) < instances:
@@ -462,10 +456,6 @@ class LocalTarget:
 
     def _log(self, release: Release, slot: Slot) -> Path:
         return self.state / "logs" / f"{release.service}-{slot}-{release.version}.log"
-
-
-def _same(one: Release, other: Release) -> bool:
-    return one.version == other.version and one.same_content(other)
 
 
 def _masters(found: Iterable[tuple[str, psutil.Process]]) -> list[psutil.Process]:
