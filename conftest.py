@@ -6,6 +6,7 @@ import os
 import platform
 import secrets
 import shutil
+import signal
 import tempfile
 import tomllib
 import warnings
@@ -29,6 +30,12 @@ ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a campaign be run in full: as often as its figures are stated for, which takes hours."""
     parser.addoption("--full", action="store_true", help="campaigns: all repetitions, and figures")
+
+
+def pytest_configure() -> None:
+    """Let programs be interrupted that tests start: a run in the background ignores Ctrl-C, and so would they."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -158,21 +159,33 @@ def test_kills_on_a_large_table(history, things, apply, database, copies, phase,
     assert kill_everywhere(history, copies, count=count, phase=phase) > 50
 
 
-def random_kills(history, url, *, seed, kills):
-    """Run the program again and again and end it at random moments; return how often that hit."""
-    rng, hit = random.Random(seed), 0
+def run_program(history, url, *, until=None):
+    """Run the program to its end, or end it after so many seconds; return whether it had ended."""
     command = [sys.executable, "-m", "platform_kit.migrations", "shop"]
     environment = {**os.environ, "PYTHONPATH": str(history.source), "SHOP_DATABASE_URL": url}
-    while hit < kills:
-        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as program:
-            try:
-                program.wait(rng.uniform(0.9, 2.5))
-            except subprocess.TimeoutExpired:
-                program.send_signal(signal.SIGKILL)
-        if program.returncode == 0:
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as program:
+        try:
+            program.wait(until)
+        except subprocess.TimeoutExpired:
+            program.send_signal(signal.SIGKILL)
+    return program.returncode == 0
+
+
+def random_kills(history, url, *, moments, kills):
+    """Run the program again and again and end it at random moments; return how often that hit."""
+    for hit in range(kills):
+        if run_program(history, url, until=next(moments)):
             return hit
-        hit += 1
-    return hit
+    return kills
+
+
+def moments_of(history, url, *, seed):
+    """Return random moments of a run, without end: one run is timed, as machines differ."""
+    began = time.monotonic()
+    assert run_program(history, url)
+    seconds = time.monotonic() - began
+    rng = random.Random(seed)
+    return iter(lambda: seconds * rng.uniform(0.3, 0.95), None)
 
 
 @pytest.mark.parametrize(
@@ -187,21 +200,26 @@ def test_random_kills_while_old_and_new_code_write(
 ):
     """What both have written is there, once, in both columns; the last run finishes what all had begun."""
     prepare(history, things, apply, database, count=count, seconds=0.004, phase="expand")
-    hit = 0
-    while hit < kills:  # a run that ends before it is killed is followed by one on a fresh copy
-        with copies() as url:
-            hit += killed_while_writing(history, url, count=count, kills=kills - hit, seed=hit)
+    with copies() as url:
+        moments = moments_of(history, url, seed=count)
+    missing = kills
+    for _ in range(10 * kills):  # what ends before it is killed is followed by one on a fresh copy
+        if missing:
+            with copies() as url:
+                missing -= killed_while_writing(
+                    history, url, count=count, kills=missing, moments=moments
+                )
 
-    assert hit == kills
+    assert missing == 0
 
 
-def killed_while_writing(history, url, *, count, kills, seed):
+def killed_while_writing(history, url, *, count, kills, moments):
     """Kill runs while old code writes, let one finish, have new code write too, and look at every row."""
     with Writer(url, table="things", columns=("name",), make=lambda n: (f"o{n}",)) as old:
-        hit = random_kills(history, url, seed=seed, kills=kills)
+        hit = random_kills(history, url, moments=moments, kills=kills)
         upgrade("shop", phase="expand", database_url=url)
         with Writer(url, table="things", columns=("title",), make=lambda n: (f"n{n}",)) as new:
-            random_kills(history, url, seed=1, kills=1)
+            random_kills(history, url, moments=moments, kills=1)
     written = {**old.wrote, **new.wrote}
     found = rows(url, "SELECT id, name, title FROM things")
     assert len(found) == count + len(written)
