@@ -48,10 +48,12 @@ def restored(context: Context) -> Iterator[None]:
 
 
 @contextmanager
-def everybody_asking(context: Context, customer: Customer) -> Iterator[tuple[Traffic, ...]]:
+def everybody_asking(
+    context: Context, customer: Customer, *, per_second: float = PER_SECOND
+) -> Iterator[tuple[Traffic, ...]]:
     """Send each service the traffic of its own story."""
     streams = tuple(
-        Traffic(customer, story.traffic, per_second=PER_SECOND)
+        Traffic(customer, story.traffic, per_second=per_second)
         for story in stories(context.workspace)
     )
     for stream in streams:

@@ -42,15 +42,20 @@ def live_through(context: Context, verb: str) -> tuple[tuple[str, ...], object]:
 
 def die(context: Context, verb: str, moment: str) -> Death:
     """Kill a deployer at a moment of its rollout and let another process go on."""
+    kill_at(context, verb, moment)
+    began = time.monotonic()
+    if unfinished(context, PRODUCT) is not None:  # it may have died after the very last write
+        deployer(context, "resume", PRODUCT)
+    return Death(moment, time.monotonic() - began, end_of(context))
+
+
+def kill_at(context: Context, verb: str, moment: str) -> None:
+    """Have a deployer begin, and die at a moment."""
     prepare(context, verb)
     done = subprocess.run(
         _command(context, verb, moment), check=False, capture_output=True, timeout=LIFE_SECONDS
     )
     assert done.returncode == -signal.SIGKILL, (moment, done.stderr.decode())
-    began = time.monotonic()
-    if unfinished(context, PRODUCT) is not None:  # it may have died after the very last write
-        deployer(context, "resume", PRODUCT)
-    return Death(moment, time.monotonic() - began, end_of(context))
 
 
 def sleep_through(context: Context, verb: str, moment: str) -> tuple[object, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import secrets
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ TESTS = Path(__file__).parent
 # The builders beside the tests, and those of the deployer's own: the same claims are made of both.
 sys.path[:0] = [str(TESTS), str(TESTS.parents[1] / "platform" / "deployer" / "tests")]
 
+from helm import CHARTS
 from stage import dressed
 from testbed import Cluster, MachineUnfitError, down, leftovers, up
 from testbed import prepare as prepare_tools
@@ -75,6 +77,22 @@ def stack(equipped: Cluster, clone: Path) -> Iterator[Context]:
     finally:
         equipped.kubectl("delete", "namespace", "--ignore-not-found", *namespaces, seconds=180)
         equipped.run("helm", "uninstall", "postgresql", "environment", "-n", "platform-dev")
+
+
+@pytest.fixture(scope="session")
+def watcher(cluster: Cluster) -> str:
+    """The watcher's image, by digest."""
+    name = f"{cluster.registry}/deployer:t{secrets.token_hex(3)}"
+    root = CHARTS.parent
+    cluster.run(
+        "docker", "build", "--quiet", "--file", f"{root}/platform/deployer/Dockerfile",
+        "--tag", name, str(root), seconds=300,
+    )  # fmt: skip
+    cluster.run("docker", "push", "--quiet", name)
+    digests = cluster.run(
+        "docker", "image", "inspect", name, "--format", "{{index .RepoDigests 0}}"
+    )
+    return digests.strip()
 
 
 @pytest.fixture(autouse=True)

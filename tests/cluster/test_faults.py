@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
-from campaign.passages import deployer
+from campaign.harm import Points
+from campaign.passages import deployer, take_back, wait_for
 from e2e.shop import NEW, PRODUCT
 from testbed import Cluster
+from testbed.parts import Parts
 
 from deployer.commands.context import Context
 from deployer.commands.demo.traffic import Traffic
@@ -17,6 +24,7 @@ from deployer.commands.rollout import rollout
 from deployer.engine import Phase
 from deployer.errors import OperationError
 from deployer.model import Release
+from deployer.releases import Version
 from deployer.targets.kubernetes.shipments import Shipment, Shipments
 
 pytestmark = pytest.mark.cluster
@@ -60,6 +68,33 @@ def test_a_quota_that_is_used_up_is_named(short: Context, cluster: Cluster):
     assert "quota" in str(state.cause) or "migration" in str(state.cause)
 
 
+def test_what_a_killed_helm_left_behind_is_cleared(short: Context, cluster: Cluster):
+    """A release in `pending-install` would refuse every later upgrade for ever."""
+    name = f"{PRODUCT}-{short.target.situation(PRODUCT).live.other}"
+    kill_helm(short, cluster, name)
+    refused = cluster.run("helm", "list", "--pending", "--short", "-n", NAMESPACE)
+    (state,) = rollout(short, [Wanted(PRODUCT, Version(1, 1, 4), same_code_as_tree=True)])
+    take_back(short)
+
+    assert refused.split() == [name]
+    assert state is not None
+    assert state.phase is Phase.PROMOTED, state.cause
+
+
+def test_a_rollout_outlives_an_api_server_that_is_away(
+    short: Context, cluster: Cluster, full: bool
+):
+    """In the middle of a step: the deployer waits for it, goes on, and the customers notice nothing."""
+    away = threading.Thread(target=stop_api_server, args=(cluster, 30 if full else 10))
+    points = Points("watching 50", lambda _state: away.start())
+    (state,) = rollout(short, [Wanted(PRODUCT, NEW)], listen=points.hear)
+    away.join()
+    take_back(short)
+
+    assert state is not None
+    assert state.phase is Phase.PROMOTED, state.cause
+
+
 def test_without_helm_nothing_is_begun(short: Context, monkeypatch: pytest.MonkeyPatch):
     """The error says how to get it."""
     history = len(short.ledger.history(PRODUCT))
@@ -68,6 +103,35 @@ def test_without_helm_nothing_is_begun(short: Context, monkeypatch: pytest.Monke
 
     assert "error[helm-missing]" in told
     assert len(short.ledger.history(PRODUCT)) == history
+
+
+def stop_api_server(cluster: Cluster, seconds: float) -> None:
+    """Freeze the API server of a cluster that the tests have made, for so long."""
+    parts = Parts(cluster.kubeconfig.parent).all()
+    server = next(part for part in parts if part.name == "kube-apiserver")
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)  # it is away for exactly so long
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def kill_helm(context: Context, cluster: Cluster, name: str) -> None:
+    """Kill a Helm that waits for pods whose image is not there."""
+    slot = name.rpartition("-")[2]
+    shipment = Shipments(context.cluster, context.target.names).find(context.live(PRODUCT))
+    settings = f"part=slot,slot={slot},image={cluster.registry}/{PRODUCT}:not-there"
+    with shipment.unpacked() as chart:
+        helm = subprocess.Popen(
+            [
+                *("helm", "install", name, str(chart), "-n", NAMESPACE, "--wait"),
+                *("-f", f"{chart}/values-dev.yaml", "--set", settings),
+            ]
+        )
+        pods = ("get", "pods", "-n", NAMESPACE, "-l", f"deployer/slot={slot}", "-o", "name")
+        wait_for(lambda: cluster.kubectl(*pods).strip(), seconds=60)
+        helm.kill()
+        helm.wait()
 
 
 def candidate(context: Context, release: Release) -> None:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from helm import CHARTS, Environment
+from helm import Environment
 from polling import eventually
 from testbed import Cluster
 from testbed.failures import PartFailedError
@@ -21,24 +21,8 @@ context = "of-a-laptop"
 """
 
 
-@pytest.fixture(scope="module")
-def image(cluster: Cluster) -> str:
-    """The watcher's image, by digest."""
-    name = f"{cluster.registry}/deployer:t{secrets.token_hex(3)}"
-    root = CHARTS.parent
-    cluster.run(
-        "docker", "build", "--quiet", "--file", f"{root}/platform/deployer/Dockerfile",
-        "--tag", name, str(root), seconds=300,
-    )  # fmt: skip
-    cluster.run("docker", "push", "--quiet", name)
-    digests = cluster.run(
-        "docker", "image", "inspect", name, "--format", "{{index .RepoDigests 0}}"
-    )
-    return digests.strip()
-
-
 @pytest.fixture
-def environment(cluster: Cluster, tmp_path, image: str) -> Iterator[Environment]:
+def environment(cluster: Cluster, tmp_path, watcher: str) -> Iterator[Environment]:
     made = Environment(cluster, f"t{secrets.token_hex(3)}", ("product", "auth", "user", "order"))
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY.format(cluster.registry))
@@ -46,21 +30,23 @@ def environment(cluster: Cluster, tmp_path, image: str) -> Iterator[Environment]
         made.up()
         made.install(
             "deployer", "--wait", "--timeout", "120s", "--set-file", f"policy={policy}",
-            "--set", f"image={image},environment={made.name}",
+            "--set", f"image={watcher},environment={made.name}",
         )  # fmt: skip
         yield made
     finally:
         made.down()
 
 
-def test_the_image_holds_what_is_needed_and_no_more(cluster: Cluster, image: str):
+def test_the_image_holds_what_is_needed_and_no_more(cluster: Cluster, watcher: str):
     """No code and no tests of the services, no database and no router; a Helm that runs."""
     listed = cluster.run(
-        "docker", "run", "--rm", "--entrypoint", "find", image, "/app", "-type", "f",
+        "docker", "run", "--rm", "--entrypoint", "find", watcher, "/app", "-type", "f",
         "-path", "/app/services/*",
     )  # fmt: skip
-    helm = cluster.run("docker", "run", "--rm", "--entrypoint", "helm", image, "version", "--short")
-    size = int(cluster.run("docker", "image", "inspect", image, "--format", "{{.Size}}"))
+    helm = cluster.run(
+        "docker", "run", "--rm", "--entrypoint", "helm", watcher, "version", "--short"
+    )
+    size = int(cluster.run("docker", "image", "inspect", watcher, "--format", "{{.Size}}"))
     base = "python:3.11-slim-bookworm"
     below = int(cluster.run("docker", "image", "inspect", base, "--format", "{{.Size}}"))
 
