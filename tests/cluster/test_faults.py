@@ -72,13 +72,13 @@ def test_what_a_killed_helm_left_behind_is_cleared(short: Context, cluster: Clus
     """A release in `pending-install` would refuse every later upgrade for ever."""
     name = f"{PRODUCT}-{short.target.situation(PRODUCT).live.other}"
     kill_helm(short, cluster, name)
-    refused = cluster.run("helm", "list", "--pending", "--short", "-n", NAMESPACE)
+    left = pending(cluster)
     (state,) = rollout(short, [Wanted(PRODUCT, Version(1, 1, 4), same_code_as_tree=True)])
-    take_back(short)
 
-    assert refused.split() == [name]
+    assert left == [name]
     assert state is not None
     assert state.phase is Phase.PROMOTED, state.cause
+    take_back(short)
 
 
 def test_a_rollout_outlives_an_api_server_that_is_away(
@@ -89,10 +89,10 @@ def test_a_rollout_outlives_an_api_server_that_is_away(
     points = Points("watching 50", lambda _state: away.start())
     (state,) = rollout(short, [Wanted(PRODUCT, NEW)], listen=points.hear)
     away.join()
-    take_back(short)
 
     assert state is not None
     assert state.phase is Phase.PROMOTED, state.cause
+    take_back(short)
 
 
 def test_without_helm_nothing_is_begun(short: Context, monkeypatch: pytest.MonkeyPatch):
@@ -125,13 +125,26 @@ def kill_helm(context: Context, cluster: Cluster, name: str) -> None:
         helm = subprocess.Popen(
             [
                 *("helm", "install", name, str(chart), "-n", NAMESPACE, "--wait"),
-                *("-f", f"{chart}/values-dev.yaml", "--set", settings),
+                *(
+                    "-f",
+                    f"{chart}/values-dev.yaml",
+                    "--set",
+                    settings,
+                    "--set-string",
+                    "release=000000000000",
+                ),
             ]
         )
-        pods = ("get", "pods", "-n", NAMESPACE, "-l", f"deployer/slot={slot}", "-o", "name")
-        wait_for(lambda: cluster.kubectl(*pods).strip(), seconds=60)
-        helm.kill()
-        helm.wait()
+        try:
+            wait_for(lambda: pending(cluster), seconds=60)
+        finally:
+            helm.kill()
+            helm.wait()
+
+
+def pending(cluster: Cluster) -> list[str]:
+    """Names of Helm releases that somebody is installing, or was when they were killed."""
+    return cluster.run("helm", "list", "--pending", "--short", "-n", NAMESPACE).split()
 
 
 def candidate(context: Context, release: Release) -> None:

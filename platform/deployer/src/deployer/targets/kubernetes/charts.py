@@ -15,22 +15,14 @@ from deployer.model import Release, ServiceName, Slot
 from deployer.targets.kubernetes.helm import Helm
 from deployer.targets.kubernetes.names import Names, short
 from deployer.targets.kubernetes.shipments import Shipments
-from deployer.targets.protocol import ALL_SAFEGUARDS, Safeguards
 
 
 class Charts:
     """The Helm releases of an environment's services."""
 
     def __init__(
-        self,
-        helm: Helm,
-        names: Names,
-        shipments: Shipments,
-        environment: Environment,
-        *,
-        safeguards: Safeguards = ALL_SAFEGUARDS,
+        self, helm: Helm, names: Names, shipments: Shipments, environment: Environment
     ) -> None:
-        self._safeguards = safeguards
         self._helm = helm
         self._names = names
         self._shipments = shipments
@@ -38,13 +30,11 @@ class Charts:
 
     def install_slot(self, slot: Slot, release: Release) -> None:
         """Have a release's objects in a slot, with one pod until it is scaled."""
-        values: dict[str, object] = {
+        values = {
             "part": "slot",
             "slot": str(slot),
             "configuration": dict(release.configuration),
         }
-        if not self._safeguards.drain:
-            values |= {"settleSeconds": 0, "quietSeconds": 0}
         self._install(release, f"{release.service}-{slot}", values)
 
     def remove_slot(self, service: ServiceName, slot: Slot) -> None:

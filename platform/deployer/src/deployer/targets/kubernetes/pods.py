@@ -21,6 +21,8 @@ STUCK = {
     "CreateContainerConfigError": "configuration-missing",
     "CreateContainerError": "configuration-missing",
 }
+# What the kubelet says of an API server that it asks in vain, and soon asks again.
+PASSING = "failed to sync "
 HINTS = {
     "image-not-pulled": "see that the registry has it and the nodes may pull from it",
     "crash-loop": "read its last words above; deployer why tells what was done about it",
@@ -71,7 +73,7 @@ class Pods:
             ended = (status.get("lastState") or {}).get("terminated") or {}
             waiting = (status.get("state") or {}).get("waiting") or {}
             code = STUCK.get(str(waiting.get("reason")))
-            if code is None:
+            if code is None or PASSING in str(waiting.get("message")):
                 continue
             if code == "crash-loop" and ended.get("reason") == "OOMKilled":
                 code = "out-of-memory"

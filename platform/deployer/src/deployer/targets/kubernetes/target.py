@@ -72,7 +72,7 @@ class KubernetesTarget:
         self._safeguards = safeguards
         helm = Helm(cluster, "" if in_pod() else environment.kubernetes.context)
         shipments = Shipments(cluster, self.names)
-        self._charts = Charts(helm, self.names, shipments, environment, safeguards=safeguards)
+        self._charts = Charts(helm, self.names, shipments, environment)
         self._migrations = Migrations(cluster, self.names, self._charts)
         self._platform = Platform(cluster, helm, self.names, charts)
 
