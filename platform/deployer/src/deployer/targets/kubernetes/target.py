@@ -111,6 +111,8 @@ class KubernetesTarget:
         deployment = self._cluster.get(self.names.deployment(service, slot))
         if deployment is None or not self._is_of(deployment, release):
             self._require_service(release)
+            if deployment is not None:  # somebody else's, or a killed Helm's: its selector is fixed
+                self._charts.remove_slot(service, slot)
             self._charts.install_slot(slot, release)
         self._set_instances(service, slot, instances, fence=fence)
         self._wait_ready(release, slot, instances, interrupted)
