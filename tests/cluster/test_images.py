@@ -17,8 +17,13 @@ import pytest
 import urllib3
 from cluster.calling import Programs, Said
 from deployment.services import ROOT, SERVICES, project
+from testbed.addresses import LOOPBACK
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
 
 pytestmark = pytest.mark.cluster
+# Its reaper is an image of its own; here every container is removed by the test that started it.
+testcontainers_config.ryuk_disabled = True
 
 BASE = "python:3.11-slim-bookworm"
 POSTGRES = "postgres:15-bookworm"
@@ -35,40 +40,55 @@ echo 'host all all all trust' >> /tmp/data/pg_hba.conf
 exec postgres -D /tmp/data -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off
 """
 # As a pod has it: a read-only root, no capability, no new privilege.
-CONFINED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m")
+CONFINED = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "mem_limit": "256m",
+}
 
 
 @dataclass(frozen=True)
 class Container:
     """A running container and the ports on this machine that lead to it."""
 
-    name: str
-    docker: Callable[..., Said]
+    inner: DockerContainer
     began: float
 
-    def port(self, inside: int) -> str:
-        """Return the address on this machine of a port."""
-        return self.docker("port", self.name, f"{inside}/tcp").taken().splitlines()[0]
+    @property
+    def engine(self) -> Any:
+        """Return it as the engine's client has it, as it is now."""
+        wrapped = self.inner.get_wrapped_container()
+        wrapped.reload()
+        return wrapped
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self.engine.name
 
     def get(self, path: str, *, port: int = 9000, seconds: float = 10.0) -> Any:
         """Ask over HTTP; return the status and the body."""
-        answer = urllib3.request(
-            "GET", f"http://{self.port(port)}{path}", retries=False, timeout=seconds
-        )
+        url = f"http://127.0.0.1:{self.inner.get_exposed_port(port)}{path}"
+        answer = urllib3.request("GET", url, retries=False, timeout=seconds)
         return answer.status, answer.data.decode()
 
     def ready(self) -> bool:
         """Say whether it is; fail when it has ended."""
-        running = self.docker("inspect", "--format", "{{.State.Running}}", self.name).taken()
-        assert running.strip() == "true", self.docker("logs", self.name).err
+        assert self.engine.status == "running", self.engine.logs()
         try:
             return bool(self.get("/ready")[0] == 200)
         except urllib3.exceptions.HTTPError:
             return False
 
+    def succeeds(self, *command: str) -> str | None:
+        """Run a command in it; return what it printed, or None when it failed."""
+        code, said = self.engine.exec_run(list(command))
+        return said.decode() if code == 0 else None
+
     def exit_code(self) -> int:
-        """Return with which code it ended."""
-        return int(self.docker("inspect", "--format", "{{.State.ExitCode}}", self.name).taken())
+        """Wait for its end and return with which code that was."""
+        return int(self.engine.wait(timeout=DEADLINE_SECONDS)["StatusCode"])
 
 
 def eventually(claim: Callable[[], Any], *, seconds: float = DEADLINE_SECONDS) -> Any:
@@ -107,19 +127,20 @@ def image(docker) -> Callable[[str], str]:
 
 
 @pytest.fixture
-def run(docker) -> Iterator[Callable[..., Container]]:
+def run(equipped) -> Iterator[Callable[..., Container]]:
     """Start a container in the background; it is gone after the test."""
-    names: list[str] = []
+    started: list[DockerContainer] = []
 
-    def run(*words: object) -> Container:
-        names.append(f"images-test-{secrets.token_hex(4)}")
+    def run(image: str, *, ports: tuple[int, ...] = (), **settings: Any) -> Container:
+        inner = DockerContainer(image).with_kwargs(**settings)
+        inner.ports.update({str(port): (LOOPBACK, None) for port in ports})
         began = time.monotonic()
-        docker("run", "--detach", "--name", names[-1], *words).taken()
-        return Container(names[-1], docker, began)
+        started.append(inner)
+        return Container(inner.start(), began)
 
     yield run
-    for name in names:
-        docker("rm", "--force", "--volumes", name)
+    for inner in started:
+        inner.stop()
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +151,13 @@ def postgres_image(cluster, docker) -> str:
 
 
 @pytest.fixture
-def database(docker, run, postgres_image, tmp_path) -> Path:
+def database(run, postgres_image, tmp_path) -> Path:
     """Have PostgreSQL in a container, and the file with its URL as a secret is mounted."""
-    server = run("--user=999", "--entrypoint=sh", postgres_image, "-ec", START_POSTGRES)
-    ask = ("exec", server.name, "pg_isready", "--host=127.0.0.1", "--username=postgres")
-    eventually(lambda: docker(*ask).code == 0)
-    where = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-    address = docker("inspect", "--format", where, server.name).taken().strip()
+    server = run(postgres_image, user="999", entrypoint=["sh"], command=["-ec", START_POSTGRES])
+    ask = ("pg_isready", "--host=127.0.0.1", "--username=postgres")
+    eventually(lambda: server.succeeds(*ask))
+    networks = server.engine.attrs["NetworkSettings"]["Networks"]
+    address = next(iter(networks.values()))["IPAddress"]
     folder = tmp_path / "secret"
     folder.mkdir(mode=0o755)
     (folder / "url").write_text(f"postgresql://postgres@{address}:5432/postgres\n")
@@ -144,7 +165,7 @@ def database(docker, run, postgres_image, tmp_path) -> Path:
 
 
 @pytest.fixture
-def instance(docker, run, image, database) -> Callable[..., Container]:
+def instance(run, image, database) -> Callable[..., Container]:
     """Migrate with a service's image, then start an instance from it and wait until it is ready."""
 
     def instance(service: str, **environment: object) -> Container:
@@ -157,13 +178,16 @@ def instance(docker, run, image, database) -> Callable[..., Container]:
             "MALLOC_MMAP_THRESHOLD_": "1048576",
             **environment,
         }
-        told = [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
-        mount = ("--volume", f"{database}:/run/secrets/database:ro")
-        program = ("-m", "platform_kit.migrations", service, "--phase", "expand")
-        python = ("run", "--rm", *CONFINED, *told, *mount, "--entrypoint=python", image(service))
-        assert json.loads(docker(*python, *program).taken())["service"] == service
-        ports = ("--publish=127.0.0.1::8000", "--publish=127.0.0.1::9000")
-        started = run(*CONFINED, *told, *mount, *ports, image(service))
+        within = {
+            **CONFINED,
+            "environment": {name: str(value) for name, value in given.items()},
+            "volumes": [f"{database}:/run/secrets/database:ro"],
+        }
+        program = ["-m", "platform_kit.migrations", service, "--phase", "expand"]
+        migrating = run(image(service), entrypoint=["python"], command=program, **within)
+        assert migrating.exit_code() == 0, migrating.engine.logs()
+        assert json.loads(migrating.engine.logs(stderr=False))["service"] == service
+        started = run(image(service), ports=(8000, 9000), **within)
         eventually(started.ready)
         return started
 
@@ -271,14 +295,12 @@ def test_an_instance_is_ready_in_seconds(instance, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_instance_serves_from_an_image_that_it_cannot_change(docker, instance, service):
+def test_an_instance_serves_from_an_image_that_it_cannot_change(instance, service):
     """As nobody, on a read-only file system, in little memory."""
     running = instance(service)
     status, body = running.get("/api", port=8000)
-    written = docker("exec", running.name, "touch", "/srv/file", "/opt/venv/file")
-    user = docker(
-        "exec", running.name, "python", "-c", "import os; print(os.getuid(), os.getgid())"
-    )
+    written = running.succeeds("touch", "/srv/file", "/opt/venv/file")
+    user = running.succeeds("python", "-c", "import os; print(os.getuid(), os.getgid())")
     share = next(
         float(line.rpartition(" ")[2])
         for line in running.get("/metrics")[1].splitlines()
@@ -286,7 +308,7 @@ def test_an_instance_serves_from_an_image_that_it_cannot_change(docker, instance
     )
 
     assert (status, json.loads(body)["service"]) == (200, service)
-    assert (written.code, user.taken().strip()) == (1, "10001 10001")
+    assert (written, user) == (None, "10001 10001\n")
     assert share * 256 <= MEMORY_MB
 
 
@@ -304,25 +326,25 @@ def is_asked(running):
 SLOW = {"PLATFORM_FAULTS_ALLOWED": "true", "PLATFORM_FAULT_LATENCY_SECONDS": SLOW_SECONDS}
 
 
-def test_a_stop_finishes_what_is_in_flight(docker, instance):
+def test_a_stop_finishes_what_is_in_flight(instance):
     """SIGTERM reaches the master, the request its answer, and the container ends with 0."""
     running = instance("product", **SLOW)
     with ThreadPoolExecutor(1) as client:
         asked = client.submit(slow_answer, running)
         eventually(lambda: is_asked(running))
-        docker("stop", "--time=40", running.name).taken()
+        running.engine.stop(timeout=40)
 
         assert asked.result() == 200
     assert running.exit_code() == 0
 
 
-def test_a_kill_loses_what_is_in_flight(docker, instance):
+def test_a_kill_loses_what_is_in_flight(instance):
     """The negative control: the request was there to be lost."""
     running = instance("product", **SLOW)
     with ThreadPoolExecutor(1) as client:
         asked = client.submit(slow_answer, running)
         eventually(lambda: is_asked(running))
-        docker("kill", running.name).taken()
+        running.engine.kill()
 
         with pytest.raises(urllib3.exceptions.HTTPError):
             asked.result()

@@ -59,7 +59,7 @@ def revert(context: Context, wanted: Wanted, *, to: str) -> tuple[str, ...]:
     """
     release = build_release(context, wanted)
     require_nobody_misses(context, release, to=to)
-    return context.local.revert(release, to=to)
+    return context.target.revert(release, to=to)
 
 
 def require_nobody_misses(context: Context, release: Release, *, to: str) -> tuple[Revision, ...]:

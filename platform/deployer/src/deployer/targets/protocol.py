@@ -184,6 +184,10 @@ class Place(Target, Protocol):
         """
         ...
 
+    def revert(self, release: Release, *, to: str) -> tuple[str, ...]:
+        """Take back the expand revisions after `to`, by the release's own downgrades; newest first."""
+        ...
+
     def heal(self, service: ServiceName) -> None:
         """Have run again what is recorded and does not."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,17 @@ class Migrations:
         OperationError `migration-failed`.
         """
         job = self._charts.migration(release, phase)
+        return self._carry_out(release, job, what=f"the {phase} migrations", told="applied")
+
+    def revert(self, release: Release, to: str) -> tuple[str, ...]:
+        """Take back the expand revisions after `to`, by the release's own downgrades; return them.
+
+        As `run`, in a Job of its own.
+        """
+        job = _reverting(self._charts.migration(release, "expand"), release, to)
+        return self._carry_out(release, job, what=f"the way back to {to}", told="reverted")
+
+    def _carry_out(self, release: Release, job: Object, *, what: str, told: str) -> tuple[str, ...]:
         path = f"{self._jobs(release)}/{metadata(job)['name']}"
         self._begin(release, job, path)
         succeeded = self._wait(path)
@@ -41,14 +53,14 @@ class Migrations:
         if not succeeded and self._ended_by(release, job) == "OOMKilled":
             raise OperationError(
                 "out-of-memory",
-                f"the {phase} migrations of {release.name} needed more memory than their limit",
+                f"{what} of {release.name} needed more memory than their limit",
                 hint=HINTS["out-of-memory"],
                 details=tuple(lines[-LOG_LINES:]),
             )
         if not succeeded:
-            raise _failed(release, phase, tuple(lines[-LOG_LINES:]))
+            raise _failed(release, what, tuple(lines[-LOG_LINES:]))
         self._cluster.delete(path)
-        return tuple(json.loads(lines[-1])["applied"]) if lines else ()
+        return tuple(json.loads(lines[-1])[told]) if lines else ()
 
     def _begin(self, release: Release, job: Object, path: str) -> None:
         found = self._cluster.get(path)
@@ -136,10 +148,20 @@ def _outcome(job: Object) -> bool | None:
     return None
 
 
-def _failed(release: Release, phase: str, details: tuple[str, ...]) -> OperationError:
+def _reverting(job: Object, release: Release, to: str) -> Object:
+    """Return a migration's Job with the runner told to go back: charts of before know no such part."""
+    slug = re.sub(r"[^a-z0-9]+", "-", to.lower())
+    job["metadata"]["name"] = metadata(job)["name"].replace("-expand", f"-revert-{slug}")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    program = ("python", "-m", "platform_kit.migrations", release.service)
+    container["command"] = [*program, "--revert-to", to]
+    return job
+
+
+def _failed(release: Release, what: str, details: tuple[str, ...]) -> OperationError:
     return OperationError(
         "migration-failed",
-        f"the {phase} migrations of {release.name} failed; the live release is untouched",
+        f"{what} of {release.name} failed; the live release is untouched",
         hint=f"mend migrations/{release.service} and call again",
         details=details,
     )

@@ -209,6 +209,13 @@ class KubernetesTarget:
 
     # What the commands ask for.
 
+    def revert(self, release: Release, *, to: str) -> tuple[str, ...]:
+        """Take back the expand revisions after `to`, by the release's own downgrades; newest first.
+
+        Raises OperationError `migration-failed`.
+        """
+        return self._migrations.revert(release, to)
+
     @property
     def public_url(self) -> str:
         """The base address for customers."""
