@@ -7,31 +7,40 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect, text
 
 from platform_kit import Database
 from platform_kit.migrations import read_declaration
-from user.tables import metadata
+from user.tables import metadata, profiles
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "user"
 
 
+# What the release before writes, until a contract takes it.
+LEAVING = {("profiles", "name")}
+
+
 @pytest.fixture
-def first_revision():
-    """The module of the first revision."""
-    return ScriptDirectory(str(MIGRATIONS)).get_revision("0001").module
+def revisions():
+    """The modules of the expand revisions, oldest first."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return [each.module for each in script.walk_revisions("base", "expand@head")][::-1]
 
 
-def is_ours(_item, name, kind, _reflected, _compare_to):
-    """Alembic's and the kit's own tables are theirs to check."""
+def is_ours(item, name, kind, _reflected, _compare_to):
+    """Alembic's and the kit's own tables are theirs to check, and what leaves is the older code's."""
+    if kind == "column":
+        return (item.table.name, name) not in LEAVING
     return kind != "table" or name not in {"alembic_version", "schema_history"}
 
 
-def test_the_first_revision_begins_the_expand_branch(first_revision):
-    """Later revisions hang on this label."""
-    assert first_revision.revision == "0001"
-    assert first_revision.branch_labels == ("expand",)
-    assert first_revision.down_revision is None
+def test_the_expand_branch_is_one_line_of_revisions(revisions):
+    """The first one carries the label, each other one follows the one before."""
+    numbers = [revision.revision for revision in revisions]
+
+    assert numbers[0] == "0001"
+    assert [revision.down_revision for revision in revisions] == [None, *numbers[:-1]]
+    assert revisions[0].branch_labels == ("expand",)
 
 
 def test_the_code_needs_a_revision_that_it_brings():
@@ -42,13 +51,13 @@ def test_the_code_needs_a_revision_that_it_brings():
 
 
 @pytest.mark.integration
-def test_the_expand_phase_applies_the_first_revision_once(database_url, migrate):
+def test_the_expand_phase_applies_every_revision_once(database_url, migrate, revisions):
     """The second run finds nothing to do."""
     first, second = migrate(database_url), migrate(database_url)
 
-    assert first["applied"] == ["0001"]
+    assert first["applied"] == [revision.revision for revision in revisions]
     assert second["applied"] == []
-    assert first["after"] == second["before"] == second["after"] == ["0001"]
+    assert first["after"] == second["before"] == second["after"]
 
 
 @pytest.mark.integration
@@ -62,15 +71,36 @@ def test_the_revisions_make_what_the_code_expects(database):
 
 
 @pytest.mark.integration
-def test_the_first_revision_can_be_taken_back(database_url, first_revision):
+@pytest.mark.parametrize("name", ["Ada", "Ada Lovelace", "Augusta Ada King", "Ada  King"])
+def test_what_the_first_release_writes_the_second_reads_and_back(database, name):
+    """Each writes its own columns, and the trigger the other's."""
+    with database.begin() as connection:
+        connection.execute(
+            text("INSERT INTO profiles (id, name) VALUES ('old', :name)"), {"name": name}
+        )
+        connection.execute(
+            insert(profiles).values(
+                id="new", given_name=name.partition(" ")[0], family_name=name.partition(" ")[2]
+            )
+        )
+        by_old, by_new = connection.execute(
+            text("SELECT name, given_name, family_name FROM profiles ORDER BY id DESC")
+        ).all()
+
+    assert by_old == by_new == (name, name.partition(" ")[0], name.partition(" ")[2])
+
+
+@pytest.mark.integration
+def test_the_first_revision_can_be_taken_back(database_url, revisions):
     """Its downgrade leaves nothing that its upgrade made."""
     database = Database(database_url)
+    first = revisions[0]
     with database.begin() as connection:
         with Operations.context(MigrationContext.configure(connection)):
-            first_revision.upgrade()
+            first.upgrade()
         assert set(inspect(connection).get_table_names()) == set(metadata.tables)
         with Operations.context(MigrationContext.configure(connection)):
-            first_revision.downgrade()
+            first.downgrade()
 
         assert inspect(connection).get_table_names() == []
     database.dispose()

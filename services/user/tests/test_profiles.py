@@ -32,8 +32,24 @@ def test_writing_answers_what_reading_will(client, ada):
 
     assert written.status_code == read.status_code == 200
     assert written.json == read.json
-    assert set(read.json) == {"id", "name", "updated_at"}
+    assert set(read.json) == {"id", "name", "given_name", "family_name", "updated_at"}
     assert (read.json["id"], read.json["name"]) == ("ada", "Ada Lovelace")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "family"),
+    [
+        ("Ada", "Ada", ""),
+        ("Ada Lovelace", "Ada", "Lovelace"),
+        ("Augusta Ada King", "Augusta", "Ada King"),
+        ("Ada  King", "Ada", " King"),
+    ],
+)
+def test_a_name_is_kept_in_two_parts_and_answered_as_it_was(client, ada, name, given, family):
+    """The first space divides it; nothing that was written is lost."""
+    written = put(client, ada, name).json
+
+    assert (written["name"], written["given_name"], written["family_name"]) == (name, given, family)
 
 
 def test_updated_at_is_the_time_of_the_write_with_its_zone(client, ada):
@@ -112,4 +128,5 @@ def test_of_many_first_writes_at_once_each_succeeds_and_one_profile_is_left(
     assert [answer.status_code for answer in answers] == [200] * 8
     with database.connect() as connection:
         (row,) = connection.execute(select(profiles)).all()
-    assert row.name in {f"Ada {number}" for number in range(8)}
+    assert row.given_name == "Ada"
+    assert row.family_name in {f"{number}" for number in range(8)}

@@ -16,11 +16,20 @@ from user.tables import profiles
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A customer's profile; its id is the subject of the customer's token."""
+    """A customer's profile; its id is the subject of the customer's token.
+
+    The family name is empty where there is one name only.
+    """
 
     id: str
-    name: str
+    given_name: str
+    family_name: str
     updated_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The whole name, as it was written."""
+        return f"{self.given_name} {self.family_name}".rstrip()
 
 
 class ProfileMissing(Problem):
@@ -42,8 +51,12 @@ def read(database: Database, subject: str) -> Profile:
 
 
 def write(database: Database, subject: str, *, name: str) -> Profile:
-    """Make or replace the subject's profile and return it; the last of several writers wins."""
-    change = {"name": name, "updated_at": func.now()}
+    """Make or replace the subject's profile and return it; the last of several writers wins.
+
+    The given name is what comes before the first space.
+    """
+    given, _, family = name.partition(" ")
+    change = {"given_name": given, "family_name": family, "updated_at": func.now()}
     statement = (
         insert(profiles)
         .values(id=subject, **change)
@@ -54,5 +67,5 @@ def write(database: Database, subject: str, *, name: str) -> Profile:
         return _profile(connection.execute(statement).one())
 
 
-def _profile(row: Row[tuple[str, str, datetime]]) -> Profile:
-    return Profile(id=row.id, name=row.name, updated_at=row.updated_at)
+def _profile(row: Row[tuple[str, str, str, datetime]]) -> Profile:
+    return Profile(row.id, row.given_name, row.family_name, row.updated_at)

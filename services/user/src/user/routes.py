@@ -51,5 +51,7 @@ def _rendered(profile: Profile) -> dict[str, str]:
     return {
         "id": profile.id,
         "name": profile.name,
+        "given_name": profile.given_name,
+        "family_name": profile.family_name,
         "updated_at": profile.updated_at.isoformat(),
     }
