@@ -15,7 +15,6 @@ import urllib3
 from deployer.commands.context import Context, open_context
 from deployer.commands.demo.story import Customer, stories
 from deployer.commands.demo.traffic import Traffic
-from deployer.commands.release import Wanted
 from deployer.commands.up import down, up
 from deployer.targets.local.ports import free_ports
 
@@ -50,12 +49,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(clone: Path) -> Iterator[Context]:
-    """All four services up, product at its first release."""
-    from e2e.shop import OLD, PRODUCT
+    """All four services up, product and user at their first release."""
+    from e2e.shop import FIRST
 
     context = open_context(clone, "local")
     try:
-        up(context, {PRODUCT: Wanted(PRODUCT, OLD)})
+        up(context, FIRST)
         yield context
     finally:
         down(context)

@@ -22,7 +22,6 @@ from testbed import prepare as prepare_tools
 from testbed.folders import Folders, locked
 
 from deployer.commands.context import Context, open_context
-from deployer.commands.release import Wanted
 from deployer.commands.rollback import rollback
 from deployer.commands.up import up as bring_up
 
@@ -65,14 +64,14 @@ def equipped(cluster: Cluster) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def stack(equipped: Cluster, clone: Path) -> Iterator[Context]:
-    """All four services up in the cluster by their own charts, product at its first release."""
-    from e2e.shop import OLD, PRODUCT
+    """All four services up in the cluster by their own charts, product and user at their first release."""
+    from e2e.shop import FIRST
 
     dressed(clone, equipped)
     context = open_context(clone, "dev")
     namespaces = [context.target.names.namespace(each) for each in context.workspace.services]
     try:
-        bring_up(context, {PRODUCT: Wanted(PRODUCT, OLD)})
+        bring_up(context, FIRST)
         yield context
     finally:
         equipped.kubectl("delete", "namespace", "--ignore-not-found", *namespaces, seconds=180)

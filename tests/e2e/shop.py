@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import urllib3
 
 from deployer.commands.demo.story import Customer
+from deployer.commands.release import Wanted
 from deployer.model import ServiceName
 from deployer.releases import Version
 
-PRODUCT = ServiceName("product")
+PRODUCT, USER = ServiceName("product"), ServiceName("user")
 OLD, NEW = Version(1, 0, 0), Version(1, 1, 0)
+# What the stack comes up with: what was released later is rolled out by the tests.
+FIRST = {service: Wanted(service, OLD) for service in (PRODUCT, USER)}
 SERVED_BY = re.compile(r"product@(\S+) \((blue|green)\)")
 
 

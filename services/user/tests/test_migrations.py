@@ -7,10 +7,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, inspect, text
+from sqlalchemy import insert, inspect, select, text
 
 from platform_kit import Database
-from platform_kit.migrations import read_declaration
+from platform_kit.migrations import read_declaration, upgrade
 from user.tables import metadata, profiles
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "user"
@@ -27,11 +27,15 @@ def revisions():
     return [each.module for each in script.walk_revisions("base", "expand@head")][::-1]
 
 
-def is_ours(item, name, kind, _reflected, _compare_to):
-    """Alembic's and the kit's own tables are theirs to check, and what leaves is the older code's."""
-    if kind == "column":
-        return (item.table.name, name) not in LEAVING
+def not_bookkeeping(_item, name, kind, _reflected, _compare_to):
+    """Alembic's and the kit's own tables are theirs to check."""
     return kind != "table" or name not in {"alembic_version", "schema_history"}
+
+
+def is_ours(item, name, kind, reflected, compare_to):
+    """And what leaves is the older code's."""
+    leaves = kind == "column" and (item.table.name, name) in LEAVING
+    return not leaves and not_bookkeeping(item, name, kind, reflected, compare_to)
 
 
 def test_the_expand_branch_is_one_line_of_revisions(revisions):
@@ -88,6 +92,28 @@ def test_what_the_first_release_writes_the_second_reads_and_back(database, name)
         ).all()
 
     assert by_old == by_new == (name, name.partition(" ")[0], name.partition(" ")[2])
+
+
+@pytest.mark.integration
+def test_the_contract_leaves_what_the_code_expects_and_keeps_what_was_there(database_url, migrate):
+    """Of the older code's column nothing is left in the table; its values are in the shadow."""
+    migrate(database_url)
+    database = Database(database_url)
+    with database.begin() as connection:
+        connection.execute(text("INSERT INTO profiles (id, name) VALUES ('ada', 'Ada King')"))
+    applied = upgrade("user", phase="contract", database_url=database_url).applied
+    with database.connect() as connection:
+        kept = connection.execute(
+            text("SELECT name FROM platform_kit.profiles_name_c001")
+        ).scalars()
+        found = connection.execute(select(profiles.c.given_name, profiles.c.family_name)).all()
+        context = MigrationContext.configure(connection, opts={"include_object": not_bookkeeping})
+
+        assert list(applied) == ["c001"]
+        assert list(kept) == ["Ada King"]
+        assert found == [("Ada", "King")]
+        assert compare_metadata(context, metadata) == []
+    database.dispose()
 
 
 @pytest.mark.integration

@@ -32,7 +32,7 @@ def test_writing_answers_what_reading_will(client, ada):
 
     assert written.status_code == read.status_code == 200
     assert written.json == read.json
-    assert set(read.json) == {"id", "name", "given_name", "family_name", "updated_at"}
+    assert set(read.json) == {"id", "name", "given_name", "family_name", "language", "updated_at"}
     assert (read.json["id"], read.json["name"]) == ("ada", "Ada Lovelace")
 
 
@@ -50,6 +50,25 @@ def test_a_name_is_kept_in_two_parts_and_answered_as_it_was(client, ada, name, g
     written = put(client, ada, name).json
 
     assert (written["name"], written["given_name"], written["family_name"]) == (name, given, family)
+
+
+def test_a_language_stays_when_it_is_not_said_again(client, ada):
+    """Callers of before do not know of it, and must not take it away."""
+    before = put(client, ada, "Ada").json["language"]
+    body = {"name": "Ada", "language": "pt-BR"}
+    said = client.put(PROFILE, headers=ada, json=body).json["language"]
+    after = put(client, ada, "Ada Lovelace").json["language"]
+
+    assert (before, said, after) == (None, "pt-BR", "pt-BR")
+
+
+@pytest.mark.parametrize("language", ["", "english", "EN", "pt_BR", 7])
+def test_a_language_is_a_plain_tag(client, ada, language):
+    """Whatever else is refused, and nothing is written."""
+    refused = client.put(PROFILE, headers=ada, json={"name": "Ada", "language": language})
+
+    assert refused.status_code == 422
+    assert client.get(PROFILE, headers=ada).status_code == 404
 
 
 def test_updated_at_is_the_time_of_the_write_with_its_zone(client, ada):

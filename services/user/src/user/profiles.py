@@ -18,12 +18,13 @@ from user.tables import profiles
 class Profile:
     """A customer's profile; its id is the subject of the customer's token.
 
-    The family name is empty where there is one name only.
+    The family name is empty where there is one name only, the language None until it was said.
     """
 
     id: str
     given_name: str
     family_name: str
+    language: str | None
     updated_at: datetime
 
     @property
@@ -50,13 +51,16 @@ def read(database: Database, subject: str) -> Profile:
     return _profile(row)
 
 
-def write(database: Database, subject: str, *, name: str) -> Profile:
+def write(database: Database, subject: str, *, name: str, language: str | None) -> Profile:
     """Make or replace the subject's profile and return it; the last of several writers wins.
 
-    The given name is what comes before the first space.
+    The given name is what comes before the first space. Without a language the one that was said
+    before stays: older callers do not know of it.
     """
     given, _, family = name.partition(" ")
     change = {"given_name": given, "family_name": family, "updated_at": func.now()}
+    if language is not None:
+        change["language"] = language
     statement = (
         insert(profiles)
         .values(id=subject, **change)
@@ -67,5 +71,5 @@ def write(database: Database, subject: str, *, name: str) -> Profile:
         return _profile(connection.execute(statement).one())
 
 
-def _profile(row: Row[tuple[str, str, str, datetime]]) -> Profile:
-    return Profile(row.id, row.given_name, row.family_name, row.updated_at)
+def _profile(row: Row[tuple[str, str, str, str | None, datetime]]) -> Profile:
+    return Profile(row.id, row.given_name, row.family_name, row.language, row.updated_at)

@@ -18,6 +18,9 @@ Name = Annotated[
     ),
 ]
 
+# As BCP 47 has the plain ones: "de", "pt-BR".
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+
 updates = Business("profile_updates")
 
 
@@ -25,6 +28,7 @@ class ProfileChange(BaseModel):
     """The body of PUT /profile."""
 
     name: Name
+    language: Language | None = None
 
 
 def routes(database: Database, verifier: TokenVerifier) -> Blueprint:
@@ -38,20 +42,21 @@ def routes(database: Database, verifier: TokenVerifier) -> Blueprint:
     @blueprint.put("/profile")
     def write_profile() -> ResponseReturnValue:
         subject = verifier.subject()
-        name = parse(ProfileChange).name
+        change = parse(ProfileChange)
         with updates.attempt() as attempt:
-            profile = profiles.write(database, subject, name=name)
+            profile = profiles.write(database, subject, name=change.name, language=change.language)
             attempt.success()
         return _rendered(profile)
 
     return blueprint
 
 
-def _rendered(profile: Profile) -> dict[str, str]:
+def _rendered(profile: Profile) -> dict[str, str | None]:
     return {
         "id": profile.id,
         "name": profile.name,
         "given_name": profile.given_name,
         "family_name": profile.family_name,
+        "language": profile.language,
         "updated_at": profile.updated_at.isoformat(),
     }

@@ -11,5 +11,6 @@ profiles = Table(
     Column("id", Text, primary_key=True),
     Column("given_name", Text, nullable=False),
     Column("family_name", Text, nullable=False),
+    Column("language", Text),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
