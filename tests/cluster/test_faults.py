@@ -95,6 +95,24 @@ def test_a_rollout_outlives_an_api_server_that_is_away(
     take_back(short)
 
 
+def test_without_a_gateway_nothing_is_begun(short: Context):
+    """A route that names none would take the live version out of the traffic, too."""
+    path = short.workspace.environments / "dev.toml"
+    before = path.read_text()
+    history = len(short.ledger.history(PRODUCT))
+    platform = 'platform_namespace = "platform-{environment}"'
+    assert platform in before
+    path.write_text(before.replace(platform, 'platform_namespace = "nowhere-{environment}"'))
+    try:
+        told = deployer(short, "rollout", f"{PRODUCT}@{NEW}", codes=(1,))
+    finally:
+        path.write_text(before)
+
+    assert "error[gateway-missing]" in told
+    assert "nowhere-dev" in told
+    assert len(short.ledger.history(PRODUCT)) == history
+
+
 def test_without_helm_nothing_is_begun(short: Context, monkeypatch: pytest.MonkeyPatch):
     """The error says how to get it."""
     history = len(short.ledger.history(PRODUCT))

@@ -71,6 +71,10 @@ class Names:
         """The path of an HTTPRoute."""
         return self.group(service, "gateway.networking.k8s.io/v1", "httproutes", name)
 
+    def gateway(self, name: str) -> str:
+        """The path of a Gateway of the environment."""
+        return _path("/apis/gateway.networking.k8s.io/v1", self.platform, "gateways", name)
+
     def group(self, service: ServiceName, api: str, kind: str, name: str = "") -> str:
         """The path of an object, or a collection, of an API group."""
         return _path(f"/apis/{api}", self.namespace(service), kind, name)

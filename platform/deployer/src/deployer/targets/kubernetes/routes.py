@@ -60,6 +60,21 @@ class Routes:
         timeout = urllib3.Timeout(connect=1.0, read=2.0)
         self._http = urllib3.PoolManager(maxsize=4, retries=False, timeout=timeout)
 
+    def require_gateways(self) -> None:
+        """See that there is something to attach routes to; raise OperationError `gateway-missing`.
+
+        A route that names no Gateway would take the live version out of the traffic, too.
+        """
+        for gateway in self._gateways:
+            if self._cluster.get(self._names.gateway(gateway.name)) is None:
+                raise OperationError(
+                    "gateway-missing",
+                    f"the cluster has no Gateway {gateway.name} in {self._names.platform},"
+                    " or no Gateway API",
+                    hint=f"deployer doctor --env {self._names.environment} says which of them is"
+                    " missing, and how to get it",
+                )
+
     def write(self, record: ServiceRecord) -> None:
         """Have both routes as the record says; raise StaleFenceError when a later holder wrote."""
         for gateway in self._gateways:

@@ -249,11 +249,12 @@ class KubernetesTarget:
         )
 
     def require_usable(self, services: Sequence[ServiceName]) -> None:
-        """See that Helm is there, and that we have every right in the services' namespaces.
+        """See that Helm and Gateways are there, and that we have every right in the services' namespaces.
 
-        Raises OperationError `helm-missing`, `helm-too-old` or `rights-missing`.
+        Raises OperationError `helm-missing`, `helm-too-old`, `gateway-missing` or `rights-missing`.
         """
         require_helm()
+        self.routes.require_gateways()
         for service in services:
             require_rights(self._cluster, self.names.namespace(service), SERVICE_RIGHTS)
 
