@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+from campaign.policy import policy
 
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer, stories
@@ -15,7 +18,31 @@ from deployer.commands.rollout import rollout
 from deployer.model import ServiceName
 from deployer.releases import Version
 
+RATIO = 1.3  # at most, together against the slowest alone
+HOLDS = {"hold_seconds": 10, "monitor_seconds": 10, "standby_seconds": 0}
 PER_SECOND = 50.0  # a service: together what two cores answer beside eight instances
+
+
+def figures_of(
+    context: Context, customer: Customer, *, per_second: float = PER_SECOND
+) -> dict[str, Any]:
+    """Roll one more version of every service out, each alone and all at once; return how long that took.
+
+    Everything is built before; each of the policy's weights is held for ten seconds or more. No
+    standby is left behind: the later rollouts would have to empty the slot first.
+    """
+    with (
+        policy(context, **HOLDS) as held,
+        restored(held),
+        everybody_asking(held, customer, per_second=per_second),
+    ):
+        alone = {each.service: seconds_of(held, [each]) for each in next_releases(held)}
+        together = seconds_of(held, next_releases(held))
+    return {
+        "alone_seconds": {service: round(seconds, 1) for service, seconds in alone.items()},
+        "together_seconds": round(together, 1),
+        "ratio": round(together / max(alone.values()), 3),
+    }
 
 
 def next_releases(context: Context) -> tuple[Wanted, ...]:

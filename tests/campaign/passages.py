@@ -91,10 +91,14 @@ class Passage:
 
 @contextmanager
 def clients(
-    customer: Customer, *, per_second: float = PER_SECOND, count: int = CLIENTS
+    customer: Customer,
+    calls: Sequence[Call] = (BROWSE, STOCK),
+    *,
+    per_second: float = PER_SECOND,
+    count: int = CLIENTS,
 ) -> Iterator[Traffic]:
-    """Let so many keep-alive clients ask for products and stock them, each on a connection of its own."""
-    traffic = Traffic(customer, [BROWSE, STOCK], per_second=per_second, clients=count)
+    """Let so many keep-alive clients make these calls, each on a connection of its own."""
+    traffic = Traffic(customer, calls, per_second=per_second, clients=count)
     traffic.start()
     try:
         wait_for(lambda: len(traffic.answers) > count, seconds=30)

@@ -6,10 +6,10 @@ the one name, and one more expand revision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-from campaign.passages import deployer, under_load, wait_for
+from campaign.passages import clients, deployer, under_load
 from e2e.shop import USER
 
 from deployer.commands.context import Context
@@ -26,17 +26,10 @@ PER_SECOND = 100.0
 CLIENTS = 16
 
 
-@contextmanager
-def customers(context: Context, customer: Customer) -> Iterator[Traffic]:
+def customers(context: Context, customer: Customer) -> AbstractContextManager[Traffic]:
     """Let customers read and write their profiles without a pause in the story."""
     (story,) = (each for each in stories(context.workspace) if each.service == USER)
-    traffic = Traffic(customer, story.traffic, per_second=PER_SECOND, clients=CLIENTS)
-    traffic.start()
-    try:
-        wait_for(lambda: len(traffic.answers) > CLIENTS, seconds=30)
-        yield traffic
-    finally:
-        traffic.stop()
+    return clients(customer, story.traffic, per_second=PER_SECOND, count=CLIENTS)
 
 
 def tell(context: Context, traffic: Traffic) -> dict[str, tuple[str, list[Answer]]]:

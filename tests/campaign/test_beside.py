@@ -5,44 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from campaign.beside import everybody_asking, next_releases, restored, seconds_of
-from campaign.policy import policy
+from campaign.beside import RATIO, figures_of
 
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer
 
 pytestmark = pytest.mark.campaign
 
-HOLD_SECONDS = 10
-RATIO = 1.3
-
 
 def test_four_rollouts_at_once_take_hardly_longer_than_the_slowest_alone(
     stack: Context, customer: Customer, record: Callable[..., None]
 ):
-    """Everything is built before; each of 10, 25, 50 and 100 % is held for ten seconds or more.
+    """Under the traffic of everybody's stories."""
+    found = figures_of(stack, customer)
+    record("beside", **found)
 
-    No standby is left behind: the later rollouts would have to empty the slot first.
-    """
-    holds = {
-        "hold_seconds": HOLD_SECONDS,
-        "monitor_seconds": HOLD_SECONDS,
-        "standby_seconds": 0,
-    }
-    with (
-        policy(stack, **holds) as context,
-        restored(context),
-        everybody_asking(context, customer),
-    ):
-        alone = {each.service: seconds_of(context, [each]) for each in next_releases(context)}
-        together = seconds_of(context, next_releases(context))
-    ratio = together / max(alone.values())
-    record(
-        "beside",
-        alone_seconds={service: round(seconds, 1) for service, seconds in alone.items()},
-        together_seconds=round(together, 1),
-        ratio=round(ratio, 3),
-    )
-
-    assert len(alone) == 4
-    assert ratio <= RATIO, (alone, together)
+    assert len(found["alone_seconds"]) == 4
+    assert found["ratio"] <= RATIO, found
