@@ -16,9 +16,9 @@ from platform_kit import Database
 pytestmark = pytest.mark.integration
 
 
-def row(number, kid):
+def row(serial, kid):
     private_key = Ed25519PrivateKey.generate().private_bytes_raw()
-    return {"number": number, "kid": kid, "private_key": private_key}
+    return {"serial": serial, "kid": kid, "private_key": private_key}
 
 
 def test_the_first_to_ask_makes_a_key_and_the_next_finds_it(database):

@@ -7,31 +7,44 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect, text
 
-from auth.tables import metadata
+from auth.tables import metadata, signing_keys
 from platform_kit import Database
 from platform_kit.migrations import read_declaration
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "auth"
 
 
+# What the release before writes, until a contract takes it.
+LEAVING = {("signing_keys", "number")}
+
+
 @pytest.fixture
-def first_revision():
-    """The module of the first revision."""
-    return ScriptDirectory(str(MIGRATIONS)).get_revision("0001").module
+def revisions():
+    """The modules of the expand revisions, oldest first."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return [each.module for each in script.walk_revisions("base", "expand@head")][::-1]
 
 
-def is_ours(_item, name, kind, _reflected, _compare_to):
+def not_bookkeeping(_item, name, kind, _reflected, _compare_to):
     """Alembic's and the kit's own tables are theirs to check."""
     return kind != "table" or name not in {"alembic_version", "schema_history"}
 
 
-def test_the_first_revision_begins_the_expand_branch(first_revision):
-    """Later revisions hang on this label."""
-    assert first_revision.revision == "0001"
-    assert first_revision.branch_labels == ("expand",)
-    assert first_revision.down_revision is None
+def is_ours(item, name, kind, reflected, compare_to):
+    """And what leaves is the older code's."""
+    leaves = kind == "column" and (item.table.name, name) in LEAVING
+    return not leaves and not_bookkeeping(item, name, kind, reflected, compare_to)
+
+
+def test_the_expand_branch_is_one_line_of_revisions(revisions):
+    """The first one carries the label, each other one follows the one before."""
+    numbers = [revision.revision for revision in revisions]
+
+    assert numbers[0] == "0001"
+    assert [revision.down_revision for revision in revisions] == [None, *numbers[:-1]]
+    assert revisions[0].branch_labels == ("expand",)
 
 
 def test_the_code_needs_a_revision_that_it_brings():
@@ -42,13 +55,13 @@ def test_the_code_needs_a_revision_that_it_brings():
 
 
 @pytest.mark.integration
-def test_the_expand_phase_applies_the_first_revision_once(database_url, migrate):
+def test_the_expand_phase_applies_every_revision_once(database_url, migrate, revisions):
     """The second run finds nothing to do."""
     first, second = migrate(database_url), migrate(database_url)
 
-    assert first["applied"] == ["0001"]
+    assert first["applied"] == [revision.revision for revision in revisions]
     assert second["applied"] == []
-    assert first["after"] == second["before"] == second["after"] == ["0001"]
+    assert first["after"] == second["before"] == second["after"]
 
 
 @pytest.mark.integration
@@ -62,15 +75,34 @@ def test_the_revisions_make_what_the_code_expects(database):
 
 
 @pytest.mark.integration
-def test_the_first_revision_can_be_taken_back(database_url, first_revision):
-    """Its downgrade leaves nothing that its upgrade made."""
+def test_what_the_first_release_writes_the_second_reads_and_back(database_url, migrate):
+    """Each writes its own column, and the trigger the other's."""
+    migrate(database_url)
     database = Database(database_url)
     with database.begin() as connection:
+        connection.execute(
+            text("INSERT INTO signing_keys (number, kid, private_key) VALUES (1, 'old', '')")
+        )
+        connection.execute(insert(signing_keys).values(serial=2, kid="new", private_key=b""))
+        found = connection.execute(
+            text("SELECT number, serial, kid FROM signing_keys ORDER BY kid DESC")
+        ).all()
+    database.dispose()
+
+    assert found == [(1, 1, "old"), (2, 2, "new")]
+
+
+@pytest.mark.integration
+def test_the_first_revision_can_be_taken_back(database_url, revisions):
+    """Its downgrade leaves nothing that its upgrade made."""
+    database = Database(database_url)
+    first = revisions[0]
+    with database.begin() as connection:
         with Operations.context(MigrationContext.configure(connection)):
-            first_revision.upgrade()
+            first.upgrade()
         assert set(inspect(connection).get_table_names()) == set(metadata.tables)
         with Operations.context(MigrationContext.configure(connection)):
-            first_revision.downgrade()
+            first.downgrade()
 
         assert inspect(connection).get_table_names() == []
     database.dispose()

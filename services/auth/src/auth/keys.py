@@ -48,7 +48,7 @@ def signing_key(database: Database) -> SigningKey:
 
 
 def _stored(connection: Connection) -> tuple[SigningKey, ...]:
-    newest_first = select(signing_keys).order_by(signing_keys.c.number.desc())
+    newest_first = select(signing_keys).order_by(signing_keys.c.serial.desc())
     return tuple(
         SigningKey(row.kid, Ed25519PrivateKey.from_private_bytes(row.private_key))
         for row in connection.execute(newest_first)
@@ -57,7 +57,7 @@ def _stored(connection: Connection) -> tuple[SigningKey, ...]:
 
 def _make_first(connection: Connection) -> None:
     row = {
-        "number": _FIRST,
+        "serial": _FIRST,
         "kid": secrets.token_hex(8),
         "private_key": Ed25519PrivateKey.generate().private_bytes_raw(),
     }

@@ -1,9 +1,9 @@
 """The tables of auth's database, as the newest revision in migrations/auth leaves them."""
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
-    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -25,11 +25,11 @@ accounts = Table(
     UniqueConstraint("email", name="accounts_email"),
 )
 
-# The number orders the keys: the highest one signs, all of them are published.
+# The serial orders the keys: the highest one signs, all of them are published.
 signing_keys = Table(
     "signing_keys",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("serial", BigInteger, primary_key=True, autoincrement=False),
     Column("kid", Text, nullable=False),
     Column("private_key", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
