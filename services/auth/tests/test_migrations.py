@@ -11,7 +11,7 @@ from sqlalchemy import insert, inspect, text
 
 from auth.tables import metadata, signing_keys
 from platform_kit import Database
-from platform_kit.migrations import read_declaration
+from platform_kit.migrations import read_declaration, upgrade
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "auth"
 
@@ -90,6 +90,28 @@ def test_what_the_first_release_writes_the_second_reads_and_back(database_url, m
     database.dispose()
 
     assert found == [(1, 1, "old"), (2, 2, "new")]
+
+
+@pytest.mark.integration
+def test_the_contract_leaves_what_the_code_expects_and_keeps_what_was_there(database_url, migrate):
+    """The long numbers are the primary key; the short ones are in the shadow."""
+    migrate(database_url)
+    database = Database(database_url)
+    with database.begin() as connection:
+        connection.execute(insert(signing_keys).values(serial=7, kid="seventh", private_key=b""))
+    applied = upgrade("auth", phase="contract", database_url=database_url).applied
+    with database.connect() as connection:
+        kept = connection.execute(
+            text("SELECT number FROM platform_kit.signing_keys_number_c001")
+        ).scalars()
+        key = inspect(connection).get_pk_constraint("signing_keys")["constrained_columns"]
+        context = MigrationContext.configure(connection, opts={"include_object": not_bookkeeping})
+
+        assert list(applied) == ["c001"]
+        assert list(kept) == [7]
+        assert key == ["serial"]
+        assert compare_metadata(context, metadata) == []
+    database.dispose()
 
 
 @pytest.mark.integration
