@@ -1,8 +1,8 @@
 """The gate: are a service's revisions such that the release before and this one run on them, both at once?
 
-Four questions, each answered by doing it: does the history keep to its two branches; what do its
+Five questions, each answered by doing it: does the history keep to its two branches; what do its
 revisions lock and rewrite on PostgreSQL; does the way back lead back; do the tests of the last
-release pass on this schema, and this one's on what expand leaves.
+release pass on this schema, and this one's on what expand leaves; can both write to it at once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from deployer.migrations.recording import Recorded, broken_revision
 from deployer.migrations.rules import BY_NAME, Harm
 from deployer.migrations.schema import Schema
 from deployer.migrations.suites import Suite, Tested
+from deployer.migrations.together import write_together
 from deployer.migrations.trial import Trial, broken_ways_back
 from deployer.model import ServiceName
 from deployer.targets.local.postgres import Postgres
@@ -86,7 +87,9 @@ class Gate:
             # Beside the trial: each suite has a database server of its own.
             running = [threads.submit(run, scratch) for run in self._suites()]
             seen = self._run(trial, history)
-            return self._report(seen, tuple(each.result() for each in running), began)
+            together = self._write_together(trial) if not self.broken else ()
+            tested = (*(each.result() for each in running), *together)
+            return self._report(seen, tested, began)
 
     def _report(self, seen: tuple[Seen, ...], tested: tuple[Tested, ...], began: float) -> Report:
         older = self.older.release.name if self.older else None
@@ -138,6 +141,14 @@ class Gate:
                     "downgrade() takes back all that upgrade() did",
                 )
             )
+
+    def _write_together(self, trial: Trial) -> tuple[Tested, ...]:
+        """Have both releases write to what expand leaves."""
+        if self.older is None or self.newer is None:
+            return ()
+        self._fresh()
+        trial.upgrade("expand")
+        return (write_together(self.older, self.newer, trial.url),)
 
     def _suites(self) -> Iterator[Callable[[Path], Tested]]:
         """Yield what runs each release's tests: the older one's on the schema of the newer."""

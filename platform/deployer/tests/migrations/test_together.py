@@ -1,0 +1,86 @@
+"""Two releases write at once: what hurts one of them is seen, and what hurts none passes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deployer.migrations.suites import Suite
+from deployer.migrations.together import write_together
+from deployer.model import Release, ServiceName
+from platform_kit.migrations import upgrade
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def both():
+    """One code under two numbers: what is tried is the schema beneath."""
+
+    def make(service):
+        return tuple(
+            Suite(Release(ServiceName(service), version, version * 8), Path(), Path(sys.executable))
+            for version in ("1.0.0", "1.1.0")
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("service", ["auth", "order", "product", "user"])
+def test_both_write_and_read_what_the_other_wrote(database_url, both, service):
+    """Every table gets rows of both, and each finds its own as it wrote them."""
+    upgrade(service, phase="expand", database_url=database_url)
+    found = write_together(*both(service), database_url)
+
+    assert found.passed, found
+    assert found.release == f"{service}@1.0.0 and {service}@1.1.0"
+    assert found.summary.count(" wrote ") == 2
+    assert " wrote 0 rows" not in found.summary
+    assert "without" not in found.summary
+    with psycopg.connect(database_url) as connection:
+        tables = connection.execute(
+            "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public'"
+            " AND relname NOT IN ('alembic_version', 'schema_history')"
+        ).fetchall()
+        for (table,) in tables:
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ("ALTER TABLE products ADD COLUMN country text NOT NULL", "country"),
+        ("ALTER TABLE products DROP COLUMN description", "description"),
+        ("ALTER TABLE products ADD CHECK (price < 0) NOT VALID", "products"),
+        (
+            (
+                "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN NEW.name := upper(NEW.name) || '!'; RETURN NEW; END $$;"
+                "CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON products"
+                " FOR EACH ROW EXECUTE FUNCTION shout()"
+            ),
+            "products.name",
+        ),
+        (
+            (
+                "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN RETURN NULL; END $$;"
+                "CREATE TRIGGER lose BEFORE UPDATE ON products FOR EACH ROW EXECUTE FUNCTION lose()"
+            ),
+            "products",
+        ),
+    ],
+    ids=["a column too many", "a column too few", "a check", "changed values", "lost changes"],
+)
+def test_what_hurts_a_writer_is_seen(database_url, both, change, word):
+    """The negative controls: an insert that fails, a row that is not as it was written, a table left out."""
+    upgrade("product", phase="expand", database_url=database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(change)
+    found = write_together(*both("product"), database_url)
+
+    assert word in f"{found.summary} {found.lines}"
+    assert not found.passed or "without products" in found.summary
