@@ -132,7 +132,7 @@ def run(equipped) -> Iterator[Callable[..., Container]]:
     started: list[DockerContainer] = []
 
     def run(image: str, *, ports: tuple[int, ...] = (), **settings: Any) -> Container:
-        inner = DockerContainer(image).with_kwargs(**settings)
+        inner = DockerContainer(image, **settings)
         inner.ports.update({str(port): (LOOPBACK, None) for port in ports})
         began = time.monotonic()
         started.append(inner)
@@ -180,8 +180,8 @@ def instance(run, image, database) -> Callable[..., Container]:
         }
         within = {
             **CONFINED,
-            "environment": {name: str(value) for name, value in given.items()},
-            "volumes": [f"{database}:/run/secrets/database:ro"],
+            "env": {name: str(value) for name, value in given.items()},
+            "volumes": [(str(database), "/run/secrets/database", "ro")],
         }
         program = ["-m", "platform_kit.migrations", service, "--phase", "expand"]
         migrating = run(image(service), entrypoint=["python"], command=program, **within)
