@@ -11,19 +11,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
 from cluster.calling import Programs, Said
 from deployment.services import ROOT, SERVICES, project
 from testbed.addresses import LOOPBACK
-from testcontainers.core.config import testcontainers_config
-from testcontainers.core.container import DockerContainer
+
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
 
 pytestmark = pytest.mark.cluster
-# Its reaper is an image of its own; here every container is removed by the test that started it.
-testcontainers_config.ryuk_disabled = True
 
 BASE = "python:3.11-slim-bookworm"
 POSTGRES = "postgres:15-bookworm"
@@ -129,6 +128,12 @@ def image(docker) -> Callable[[str], str]:
 @pytest.fixture
 def run(equipped) -> Iterator[Callable[..., Container]]:
     """Start a container in the background; it is gone after the test."""
+    # Of the cluster's environment only; the others collect this file, too.
+    from testcontainers.core.config import testcontainers_config
+    from testcontainers.core.container import DockerContainer
+
+    # Its reaper is an image of its own; here every container is removed by who started it.
+    testcontainers_config.ryuk_disabled = True
     started: list[DockerContainer] = []
 
     def run(image: str, *, ports: tuple[int, ...] = (), **settings: Any) -> Container:
