@@ -6,18 +6,17 @@ import json
 
 import pytest
 from campaign.passages import wait_for
+from e2e.shop import FIRST, USER
 from testbed import Cluster
 
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Call, Customer
 from deployer.commands.demo.traffic import Traffic
 from deployer.commands.up import up
-from deployer.model import ServiceName
 from deployer.targets.kubernetes.shipments import Shipments
 
 pytestmark = pytest.mark.cluster
 
-USER = ServiceName("user")
 NAMESPACE = f"{USER}-dev"
 TELL = Call(USER, "GET", "/user/api")
 
@@ -41,7 +40,7 @@ def test_a_service_installed_whole_is_taken_over_without_losing_a_request(
         try:
             wait_for(lambda: any(answer.ok for answer in traffic.answers), seconds=30)
             began = len(traffic.answers)
-            up(stack)
+            up(stack, FIRST)  # the release that is there already
             wait_for(lambda: not deployments(cluster, str(USER)), seconds=60)
         finally:
             traffic.stop()
