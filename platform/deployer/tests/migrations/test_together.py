@@ -84,3 +84,14 @@ def test_what_hurts_a_writer_is_seen(database_url, both, change, word):
 
     assert word in f"{found.summary} {found.lines}"
     assert not found.passed or "without products" in found.summary
+
+
+def test_who_could_write_nothing_has_shown_nothing(database_url, both):
+    """A check on every table that the values can't pass: that is no proof, and is said."""
+    upgrade("user", phase="expand", database_url=database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE profiles ADD CHECK (id = 'nobody')")
+    found = write_together(*both("user"), database_url)
+
+    assert "user@1.0.0 wrote 0 rows, without profiles" in found.summary
+    assert not found.passed

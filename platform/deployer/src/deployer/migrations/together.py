@@ -24,7 +24,7 @@ def write_together(older: Suite, newer: Suite, url: str) -> Tested:
     with ThreadPoolExecutor(len(releases)) as threads:
         ended = tuple(threads.map(partial(_write, url), releases, ("1", "2")))
     lines = tuple(line for done in ended for line in done.tail if done.code != 0)
-    passed = all(done.code == 0 for done in ended)
+    passed = all(_wrote(done) for done in ended)  # who could write nothing has shown nothing
     summary = ", ".join(_said(*pair) for pair in zip(releases, ended, strict=True))
     names = " and ".join(each.release.name for each in releases)
     return Tested(
@@ -44,6 +44,11 @@ def _said(suite: Suite, done: runner.Completed) -> str:
     name = suite.release.name
     if done.code != 0:
         return f"{name} failed: {done.tail[-1] if done.tail else 'without a word'}"
-    found = json.loads(done.stdout.splitlines()[-1])
-    left_out = f", without {', '.join(sorted(found['left_out']))}" if found["left_out"] else ""
-    return f"{name} wrote {found['wrote']} rows{left_out}"
+    left_out = sorted(json.loads(done.stdout.splitlines()[-1])["left_out"])
+    without = f", without {', '.join(left_out)}" if left_out else ""
+    return f"{name} wrote {_wrote(done)} rows{without}"
+
+
+def _wrote(done: runner.Completed) -> int:
+    """Return how many rows a writer has written, none where it failed."""
+    return int(json.loads(done.stdout.splitlines()[-1])["wrote"]) if done.code == 0 else 0
