@@ -142,17 +142,11 @@ def kill_helm(context: Context, cluster: Cluster, name: str) -> None:
     with shipment.unpacked() as chart:
         helm = subprocess.Popen(
             [
-                *("helm", "install", name, str(chart), "-n", NAMESPACE, "--wait"),
-                *(
-                    "-f",
-                    f"{chart}/values-dev.yaml",
-                    "--set",
-                    settings,
-                    "--set-string",
-                    "release=000000000000",
-                ),
+                "helm", "install", name, str(chart), "-n", NAMESPACE, "--wait",
+                "-f", f"{chart}/values-dev.yaml",
+                "--set", settings, "--set-string", "release=000000000000",
             ]
-        )
+        )  # fmt: skip
         try:
             wait_for(lambda: pending(cluster), seconds=60)
         finally:

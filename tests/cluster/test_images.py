@@ -61,14 +61,9 @@ class Container:
         wrapped.reload()
         return wrapped
 
-    @property
-    def name(self) -> str:
-        """Return its name."""
-        return self.engine.name
-
     def get(self, path: str, *, port: int = 9000, seconds: float = 10.0) -> Any:
         """Ask over HTTP; return the status and the body."""
-        url = f"http://127.0.0.1:{self.inner.get_exposed_port(port)}{path}"
+        url = f"http://{LOOPBACK}:{self.inner.get_exposed_port(port)}{path}"
         answer = urllib3.request("GET", url, retries=False, timeout=seconds)
         return answer.status, answer.data.decode()
 

@@ -41,7 +41,7 @@ class Answering:
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 ours.requests.append(Seen(self.command, self.path, dict(self.headers), body))
-                time.sleep(ours.seconds)
+                time.sleep(ours.seconds)  # a slow answer is what is wanted
                 self.send_response(ours._status)
                 for name, value in ours._headers.items():
                     self.send_header(name, value)

@@ -14,5 +14,5 @@ def eventually(claim: Callable[[], object], *, seconds: float = 15.0) -> bool:
     while not claim():
         if time.monotonic() > deadline:
             return False
-        time.sleep(PERIOD_SECONDS)
+        time.sleep(PERIOD_SECONDS)  # a poll with a deadline
     return True

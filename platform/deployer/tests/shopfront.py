@@ -155,7 +155,7 @@ class Shop:
                 return time.time() + seconds
 
             def sleep(self, seconds: float) -> None:
-                time.sleep(seconds)
+                time.sleep(seconds)  # the real clock, only ahead
 
         context = replace(self.context, clock=Ahead())
         context.__dict__["local"] = self.context.target

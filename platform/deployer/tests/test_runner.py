@@ -50,7 +50,10 @@ def test_a_program_that_nobody_interrupts_comes_to_its_end():
 def test_an_interrupted_program_ends_at_once_and_its_children_with_it(tmp_path: Path):
     """Whoever wants something else does not wait, and nothing stays behind."""
     note = tmp_path / "child"
-    child = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    child = (
+        f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid()));"
+        " time.sleep(60)"  # it is ended long before
+    )
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     done = unless(lambda: note.exists() and note.read_text() != "", parent)
 

@@ -211,7 +211,7 @@ def test_skaffold_may_be_missing_and_helm_may_not(world: World, monkeypatch: pyt
         (world.bin / name).unlink()
     monkeypatch.setenv("PATH", f"{world.bin}{os.pathsep}/bin")
     if any(Path("/bin", name).exists() for name in ("helm", "skaffold")):
-        pytest.skip("this machine has a helm or a skaffold in /bin")
+        pytest.skip("this machine has a helm or a skaffold in /bin")  # where git and sh are, too
     amiss = world.findings()
 
     assert set(amiss) == {"helm"}

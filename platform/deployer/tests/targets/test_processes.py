@@ -21,14 +21,14 @@ STUBBORN = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
-time.sleep(600)
+time.sleep(600)  # until it is killed
 """
 
 POLITE = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: (print("bye", flush=True), sys.exit()))
 print("ready", flush=True)
-time.sleep(600)
+time.sleep(600)  # until it is killed
 """
 
 Start = Callable[..., psutil.Process]

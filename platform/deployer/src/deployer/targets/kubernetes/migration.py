@@ -11,7 +11,7 @@ from deployer.cluster import Cluster, Object, ObjectExists, metadata
 from deployer.errors import OperationError
 from deployer.model import Release
 from deployer.targets.kubernetes.names import Names
-from deployer.targets.kubernetes.pods import HINTS, LOG_LINES, STUCK
+from deployer.targets.kubernetes.pods import HINTS, LOG_LINES, stuck_code, waiting_of
 
 if TYPE_CHECKING:
     from deployer.targets.kubernetes.charts import Charts
@@ -97,11 +97,12 @@ class Migrations:
             self._require_allowed(core, name, uid)
         for pod in pods:
             for status in (pod.get("status") or {}).get("containerStatuses", ()):
-                waiting = (status.get("state") or {}).get("waiting") or {}
-                if STUCK.get(str(waiting.get("reason"))) in {None, "crash-loop"}:
+                waiting = waiting_of(status)
+                code = stuck_code(waiting)
+                if code is None or code == "crash-loop":
                     continue
                 raise OperationError(
-                    STUCK[waiting["reason"]],
+                    code,
                     f"the migration {name} does not start: {waiting.get('message', '')}",
                     hint=f"kubectl describe job {name}",
                 )

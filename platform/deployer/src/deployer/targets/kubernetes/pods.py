@@ -71,9 +71,9 @@ class Pods:
     ) -> None:
         for status in _containers(pod):
             ended = (status.get("lastState") or {}).get("terminated") or {}
-            waiting = (status.get("state") or {}).get("waiting") or {}
-            code = STUCK.get(str(waiting.get("reason")))
-            if code is None or PASSING in str(waiting.get("message")):
+            waiting = waiting_of(status)
+            code = stuck_code(waiting)
+            if code is None:
                 continue
             if code == "crash-loop" and ended.get("reason") == "OOMKilled":
                 code = "out-of-memory"
@@ -88,6 +88,19 @@ class Pods:
             if lines:
                 return tuple(lines)
         return ()
+
+
+def waiting_of(status: Object) -> Object:
+    """Return what a container waits for, nothing where it does not wait."""
+    waiting: Object = (status.get("state") or {}).get("waiting") or {}
+    return waiting
+
+
+def stuck_code(waiting: Object) -> str | None:
+    """Return the error's code when a container waits in vain, None when waiting may help."""
+    if PASSING in str(waiting.get("message")):
+        return None
+    return STUCK.get(str(waiting.get("reason")))
 
 
 def instance_of(pod: Object) -> InstanceStatus:
