@@ -2,7 +2,7 @@
 
 64 clients with keep-alive connections call product without a pause while a release takes all its
 traffic and the old one is stopped at once. With barrier and drain nothing is lost; without them
-every try loses something.
+some tries lose hundreds, and others none: the router may happen to have read its route in time.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ def test_a_switch_under_load_loses_no_request(
     assert lost_in(stack, customer, stack.target, old) == []
 
 
-def test_without_barrier_and_drain_every_switch_loses_requests(
+def test_without_barrier_and_drain_switches_lose_requests(
     stack: Context, customer: Customer, releases: tuple[Release, Release]
 ):
-    """The negative control: the same switch and the same count, in each of five tries."""
+    """The negative control: the same switch and the same count, in five tries together."""
     target = unguarded(stack)
     tries = [releases[(number + 1) % 2] for number in range(TRIES)]
     lost = [len(lost_in(stack, customer, target, release)) for release in tries]
@@ -94,4 +94,4 @@ def test_without_barrier_and_drain_every_switch_loses_requests(
     if stack.target.records.read(PRODUCT).live is not None:
         switch(stack, stack.target, replace(releases[0]), start=stack.target)
 
-    assert all(number > 0 for number in lost), lost
+    assert sum(lost) > 0, lost
