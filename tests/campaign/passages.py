@@ -20,6 +20,8 @@ from deployer.commands.release import Wanted
 from deployer.commands.rollback import rollback
 from deployer.commands.rollout import rollout
 from deployer.engine import Strategy
+from deployer.model import Release
+from deployer.targets.protocol import Place
 
 DEPLOYER = Path(sys.executable).with_name("deployer")
 BROWSE = Call(PRODUCT, "GET", "/product/api/v1/products?limit=5", weight=4)
@@ -122,6 +124,21 @@ def promote(context: Context) -> None:
     (state,) = rollout(context, [Wanted(PRODUCT, NEW)])
     assert state is not None
     assert state.phase == "promoted", state.cause
+
+
+def switch(context: Context, target: Place, release: Release) -> None:
+    """Promote a release into the idle slot, started with care, and retire the other at once.
+
+    By a target that may have no safeguards: what is lost then is lost by the switch.
+    """
+    live = context.target.situation(release.service).live
+    assert live is not None
+    with leased(context, release.service) as lease:
+        fence = lease.fence
+        context.target.scale(live.other, release, 1, fence=fence, interrupted=lambda: False)
+        target.shift(release.service, live.other, 100, fence=fence)
+        target.promote(release.service, live.other, standby_until=None, fence=fence)
+        target.retire(release.service, live, fence=fence)
 
 
 def take_back(context: Context) -> None:

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import Queue
 
 import pytest
 from campaign.harm import AFTERWARDS, Points, points_of, take_back_unless_it_is
-from campaign.passages import Passage, promote, take_back, under_load
+from campaign.passages import Passage, promote, under_load, wait_for
 from e2e.shop import NEW, OLD, PRODUCT
+from harms import HARMS, repeated, restarts
 from testbed import Cluster
 
 from deployer.commands.context import Context
@@ -100,16 +102,35 @@ def test_a_release_that_needs_too_much_memory_never_gets_traffic(short: Context,
     assert all(each.ok for each in busy.since(seen))
 
 
-def test_the_traffic_is_back_soon_when_the_pods_are_deleted(
-    short: Context, busy: Traffic, cluster: Cluster, full: bool, record: Callable[..., None]
+@pytest.mark.parametrize("harm", HARMS)
+def test_the_traffic_is_back_soon_when_pods_go(
+    short: Context,
+    busy: Traffic,
+    cluster: Cluster,
+    harm: str,
+    full: bool,
+    record: Callable[..., None],
 ):
     """At every point of the rollout, the one after promotion included."""
-    points = points_of(short)
-    chosen = points if full else points[-2:]
-    back = {at: deleted(short, busy, cluster, at=at).back_after(str(OLD)) for at in chosen}
-    record("cluster-harm-deleted", back_seconds=back, worst_seconds=max(back.values()))
+    chosen = points_of(short) if full else ("watching 50",)
+    passages = {at: harmed(short, busy, cluster, at=at, harm=HARMS[harm]) for at in chosen}
+    back = {at: passage.back_after(str(OLD)) for at, passage in passages.items()}
+    record(f"cluster-harm-{harm}", back_seconds=back, worst_seconds=max(back.values()))
 
     assert max(back.values()) <= BACK_SECONDS * (1 if full else SLOWER), back
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"), [("crash-looping", "Completed"), ("out-of-memory", "OOMKilled")]
+)
+def test_a_harm_is_what_it_says(stack: Context, cluster: Cluster, harm: str, reason: str):
+    """The kubelet calls it by the same name."""
+    slot = str(stack.target.situation(PRODUCT).live)
+    HARMS[harm](cluster, slot)
+    wait_for(lambda: restarts(cluster, slot), seconds=60)
+    wait_for(lambda: stack.target.situation(PRODUCT).serving.ready, seconds=60)
+
+    assert set(restarts(cluster, slot)) == {reason}
 
 
 @contextmanager
@@ -125,30 +146,33 @@ def little_memory(context: Context) -> Iterator[None]:
         path.write_text(before)
 
 
-def deleted(context: Context, traffic: Traffic, cluster: Cluster, *, at: str) -> Passage:
-    """Delete all pods of the candidate at a point, without grace, and go back."""
+def harmed(
+    context: Context,
+    traffic: Traffic,
+    cluster: Cluster,
+    *,
+    at: str,
+    harm: Callable[[Cluster, str], None],
+) -> Passage:
+    """Harm all pods of the candidate from a point on, and go back."""
 
-    def hurt(slot: str) -> None:
-        cluster.kubectl(
-            "delete", "pods", "-n", "product-dev", "-l", f"deployer/slot={slot}",
-            "--grace-period=0", "--force",
-        )  # fmt: skip
-
-    def act(state: Rollout) -> None:
-        hurt(state.order.candidate_slot)
-        hurting.set()
+    def back_under(slot: str) -> Passage:
+        with repeated(harm, cluster, slot):
+            return under_load(traffic, lambda: take_back_unless_it_is(context))
 
     if at == AFTERWARDS:
         promote(context)
-        hurt(str(context.target.situation(PRODUCT).live))
-        return under_load(traffic, lambda: take_back(context))
-    hurting = threading.Event()
-    points = Points(at, act)
+        return back_under(str(context.target.situation(PRODUCT).live))
+    slots: Queue[str] = Queue()
+
+    def act(state: Rollout) -> None:
+        harm(cluster, state.order.candidate_slot)
+        slots.put(state.order.candidate_slot)
+
     moving = threading.Thread(
-        target=lambda: rollout(context, [Wanted(PRODUCT, NEW)], listen=points.hear)
+        target=lambda: rollout(context, [Wanted(PRODUCT, NEW)], listen=Points(at, act).hear)
     )
     moving.start()
-    assert hurting.wait(120), f"never at {at}"
-    passage = under_load(traffic, lambda: take_back_unless_it_is(context))
+    passage = back_under(slots.get(timeout=120))
     moving.join()
     return passage

@@ -7,15 +7,13 @@ some tries lose hundreds, and others none: the router may happen to have read it
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from campaign.passages import switch
 from e2e.shop import NEW, OLD, PRODUCT
 
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Call, Customer
 from deployer.commands.demo.traffic import Answer, Traffic
-from deployer.commands.orders import leased
 from deployer.commands.release import Wanted, build_release
 from deployer.model import Release
 from deployer.targets.local import LocalTarget, Safeguards
@@ -36,18 +34,6 @@ def releases(stack: Context) -> tuple[Release, Release]:
     return old, new
 
 
-def switch(context: Context, target: LocalTarget, release: Release, *, start: LocalTarget) -> None:
-    """Promote a release into the idle slot and retire the other at once."""
-    live = target.records.read(PRODUCT).live
-    assert live is not None
-    slot = live.other
-    with leased(context, PRODUCT) as lease:
-        start.scale(slot, release, 1, fence=lease.fence, interrupted=lambda: False)
-        target.shift(PRODUCT, slot, 100, fence=lease.fence)
-        target.promote(PRODUCT, slot, standby_until=None, fence=lease.fence)
-        target.retire(PRODUCT, live, fence=lease.fence)
-
-
 def lost_in(
     context: Context, customer: Customer, target: LocalTarget, release: Release
 ) -> list[Answer]:
@@ -55,7 +41,7 @@ def lost_in(
     traffic = Traffic(customer, [BROWSE], per_second=WITHOUT_PAUSE, clients=CLIENTS)
     traffic.start()
     try:
-        switch(context, target, release, start=context.target)
+        switch(context, target, release)
     finally:
         traffic.stop()
     assert len(traffic.answers) > CLIENTS
@@ -92,6 +78,6 @@ def test_without_barrier_and_drain_switches_lose_requests(
     lost = [len(lost_in(stack, customer, target, release)) for release in tries]
     # Leave the stack as the others want it: the old release live, its route confirmed.
     if stack.target.records.read(PRODUCT).live is not None:
-        switch(stack, stack.target, replace(releases[0]), start=stack.target)
+        switch(stack, stack.target, releases[0])
 
     assert sum(lost) > 0, lost

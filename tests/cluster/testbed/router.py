@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import sysconfig
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -23,7 +24,15 @@ from .parts import Parts
 READY_SECONDS = 30
 
 
-def up(folders: Folders, parts: Parts, ports: Ports) -> None:
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long Traefik collects changes before it serves by them: two waits, one after the other."""
+
+    provider: str = "10ms"  # 2 s unless it is set
+    gateway: str = "50ms"
+
+
+def up(folders: Folders, parts: Parts, ports: Ports, *, times: Times = Times()) -> None:
     """Start Traefik, and return when it listens."""
     static = folders.state / "traefik.yaml"
     addresses = {
@@ -31,7 +40,7 @@ def up(folders: Folders, parts: Parts, ports: Ports) -> None:
         "internal": f"{NODE}:{ports.internal}",
         "metrics": f"{NODE}:{ports.metrics}",
     }
-    static.write_text(configuration(addresses))
+    static.write_text(configuration(addresses, times))
     parts.start(
         "traefik",
         Path(sysconfig.get_path("scripts")) / "traefik",  # the wheel puts it beside the interpreter
@@ -53,7 +62,7 @@ def listening(host: str, port: int) -> bool:
     return False
 
 
-def configuration(addresses: dict[str, str]) -> str:
+def configuration(addresses: dict[str, str], times: Times) -> str:
     """Return Traefik's static configuration with an address for each entry point."""
     idle = {"transport": {"respondingTimeouts": {"idleTimeout": "180s"}}}
     settings = {
@@ -62,10 +71,9 @@ def configuration(addresses: dict[str, str]) -> str:
         # A Gateway's listener finds its entry point by the port, so a port is one entry point.
         "entryPoints": {name: {"address": address, **idle} for name, address in addresses.items()},
         "providers": {
-            # Two waits one after the other; the first is 2 s between changes unless it is set.
-            "providersThrottleDuration": "10ms",
+            "providersThrottleDuration": times.provider,
             "kubernetesGateway": {
-                "throttleDuration": "50ms",
+                "throttleDuration": times.gateway,
                 "statusAddress": {"hostname": "localhost"},
             },
         },

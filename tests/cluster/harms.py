@@ -1,0 +1,81 @@
+"""Three ways for a candidate's pods to go, at a moment that a test picks.
+
+Each is what a fault of the release's own would do, and needs nothing built into a release for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from e2e.shop import PRODUCT
+from testbed import Cluster
+from testbed.failures import PartFailedError
+
+NAMESPACE = ("-n", f"{PRODUCT}-dev")
+AGAIN_SECONDS = 0.5  # a container that has come back is not to live much longer than that
+
+# gunicorn's first process ends at once, and its container with it: what SIGQUIT asks it for.
+QUIT = "kill -QUIT 1"
+# The kernel kills whom it is told to when the container's memory is used up: its first process, and
+# not the one that uses it. Anyone may offer up a process of their own.
+EXHAUST = "echo 1000 > /proc/1/oom_score_adj; exec python -c 'b = []\nwhile True: b.append(bytearray(1 << 22))'"
+
+
+def delete(cluster: Cluster, slot: str) -> None:
+    """Delete the slot's pods, without grace."""
+    cluster.kubectl(
+        "delete", "pods", *NAMESPACE, "-l", f"deployer/slot={slot}", "--grace-period=0", "--force"
+    )
+
+
+def crash(cluster: Cluster, slot: str) -> None:
+    """End the containers of the slot's pods."""
+    _in_each_pod(cluster, slot, QUIT)
+
+
+def exhaust_memory(cluster: Cluster, slot: str) -> None:
+    """Have the containers of the slot's pods killed because their memory is used up."""
+    _in_each_pod(cluster, slot, EXHAUST)
+
+
+HARMS: Mapping[str, Callable[[Cluster, str], None]] = {
+    "deleted": delete,
+    "crash-looping": crash,
+    "out-of-memory": exhaust_memory,
+}
+
+
+@contextmanager
+def repeated(harm: Callable[[Cluster, str], None], cluster: Cluster, slot: str) -> Iterator[None]:
+    """Do a harm once, and then again and again for as long as this goes on."""
+
+    def go_on() -> None:
+        while not over.wait(AGAIN_SECONDS):
+            harm(cluster, slot)
+
+    over = threading.Event()
+    harm(cluster, slot)
+    goes_on = threading.Thread(target=go_on)
+    goes_on.start()
+    try:
+        yield
+    finally:
+        over.set()
+        goes_on.join()
+
+
+def restarts(cluster: Cluster, slot: str) -> list[str]:
+    """Return why the containers of the slot's pods ended last: `Completed`, `OOMKilled`."""
+    last = "{.items[*].status.containerStatuses[*].lastState.terminated.reason}"
+    label = f"deployer/slot={slot}"
+    return cluster.kubectl("get", "pods", *NAMESPACE, "-l", label, "-o", f"jsonpath={last}").split()
+
+
+def _in_each_pod(cluster: Cluster, slot: str, script: str) -> None:
+    pods = cluster.kubectl("get", "pods", *NAMESPACE, "-l", f"deployer/slot={slot}", "-o", "name")
+    for pod in pods.split():
+        # Its container may be gone already, or not back yet; and it ends while it is at it.
+        with suppress(PartFailedError):
+            cluster.kubectl("exec", *NAMESPACE, pod, "--", "sh", "-c", script, seconds=20)
