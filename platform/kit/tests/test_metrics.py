@@ -89,7 +89,7 @@ def test_the_histogram_has_a_bucket_at_exactly_one_second(app):
 @pytest.mark.parametrize(("seconds", "below"), [(0.999, 1), (1.0, 1), (1.001, 0)])
 def test_a_request_is_on_its_side_of_the_second(app, seconds, below):
     """Exactly one second is not above it."""
-    Instance.of(app).metrics.count("GET", "/api", status=200, seconds=seconds)
+    Instance.of(app).metrics.answers.count("GET", "/api", status=200, seconds=seconds)
     found = samples(app, "http_request_duration_seconds_bucket")
 
     assert [value for labels, value in found if labels["le"] == "1.0"] == [below]

@@ -5,15 +5,21 @@ Single process: gunicorn has one worker, so no files and no merging. Every sampl
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 # 1.0 exactly: "p95 above 1 s" is asked as "is the share of requests above this bucket more than 5 %".
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5, 10)
 SLOW_SECONDS = 1.0
+_BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")  # as Prometheus writes them
 
 # A client may send any word as its method, but must not make a time series of it.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -41,24 +48,11 @@ class Metrics:
     """The metrics of one instance, in a registry of its own."""
 
     def __init__(self, identity: dict[str, str], *, activity: Activity, usage: Usage) -> None:
-        names = list(identity)
-        self._identity = tuple(identity.values())
         self._in_flight: set[Begun] = set()
         self._lock = threading.Lock()
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "http_requests",
-            "Requests answered",
-            [*names, "method", "route", "status"],
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "http_request_duration_seconds",
-            "Time from the first line of code to the answer",
-            [*names, "method", "route"],
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
+        self.answers = Answers(identity)
+        self.registry.register(self.answers)
         self.outcomes = Outcomes(identity)
         self.registry.register(self.outcomes)
         self.registry.register(_Present(identity, self, activity=activity, usage=usage))
@@ -75,12 +69,6 @@ class Metrics:
         with self._lock:
             self._in_flight.discard(begun)
 
-    def count(self, method: str, route: str, *, status: int, seconds: float) -> None:
-        """Count an answer."""
-        method = method if method in _METHODS else "OTHER"
-        self._requests.labels(*self._identity, method, route, str(status)).inc()
-        self._seconds.labels(*self._identity, method, route).observe(seconds)
-
     def in_flight(self) -> tuple[int, int]:
         """Return how many requests are in flight, and how many of them for longer than a second."""
         now = time.monotonic()
@@ -91,6 +79,72 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return everything in Prometheus's text format."""
         return prometheus_client.generate_latest(self.registry)
+
+
+class Answers(Collector):
+    """Answers by method, route and status, and the time they took: plain numbers under one lock.
+
+    The client library's own counter and histogram take 12 microseconds of each request, these one:
+    there, each has its locks and joins its labels anew.
+    """
+
+    def __init__(self, identity: dict[str, str]) -> None:
+        self._identity = identity
+        self._statuses: dict[tuple[str, str, int], int] = {}
+        self._times: dict[tuple[str, str], Times] = {}
+        self._lock = threading.Lock()
+
+    def count(self, method: str, route: str, *, status: int, seconds: float) -> None:
+        """Count an answer."""
+        method = method if method in _METHODS else "OTHER"
+        with self._lock:
+            statuses, key = self._statuses, (method, route, status)
+            statuses[key] = statuses.get(key, 0) + 1
+            times = self._times.get((method, route))
+            if times is None:
+                times = self._times[method, route] = Times()
+            times.buckets[bisect_left(BUCKETS, seconds)] += 1
+            times.seconds += seconds
+
+    def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
+        """Yield the counter and the histogram of one moment; a route appears with its first answer."""
+        who = list(self._identity.values())
+        labels = [*self._identity, "method", "route"]
+        answered = CounterMetricFamily(
+            "http_requests", "Requests answered", labels=[*labels, "status"]
+        )
+        took = HistogramMetricFamily(
+            "http_request_duration_seconds",
+            "Time from the first line of code to the answer",
+            labels=labels,
+        )
+        with self._lock:
+            statuses = dict(self._statuses)
+            times = [(key, each.cumulative(), each.seconds) for key, each in self._times.items()]
+        for (method, route, status), number in statuses.items():
+            answered.add_metric([*who, method, route, str(status)], number)
+        for (method, route), buckets, seconds in times:
+            took.add_metric([*who, method, route], buckets, seconds)
+        yield answered
+        yield took
+
+    def describe(self) -> list[CounterMetricFamily]:
+        """Return nothing: routes are not known before they are called."""
+        return []
+
+
+class Times:
+    """How long the answers of a route took: how many in each bucket, and all of them together."""
+
+    __slots__ = ("buckets", "seconds")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * len(_BOUNDS)
+        self.seconds = 0.0
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Return each bound, as Prometheus writes it, with how many took no longer."""
+        return list(zip(_BOUNDS, itertools.accumulate(self.buckets), strict=True))
 
 
 class Outcomes(Collector):
