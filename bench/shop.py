@@ -97,20 +97,27 @@ class Shop:
 
 
 @contextmanager
-def shop(*, rows: int) -> Iterator[Shop]:
-    """Start a PostgreSQL and fill its table; all of it is gone at the end."""
+def postgresql() -> Iterator[tuple[str, Path]]:
+    """Start a PostgreSQL; yield its URL and a folder beside its data. All of it is gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     server = get_server(folder / "data", cleanup_mode="stop")
     try:
-        made = Shop(server.get_uri(), folder)
+        yield server.get_uri(), folder
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def shop(*, rows: int) -> Iterator[Shop]:
+    """Start a PostgreSQL and fill its table."""
+    with postgresql() as (url, folder):
+        made = Shop(url, folder)
         made.execute(TABLE)
         made.execute(ROWS, [rows])
         made.execute("VACUUM ANALYZE things")
         made.execute("CHECKPOINT")
         yield made
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(eq=False)  # a thread is itself

@@ -1,0 +1,62 @@
+"""The apps that `kit.py` compares. Each function makes one, for gunicorn to serve."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+from sqlalchemy import select
+
+THINGS = {"things": [{"id": number, "name": f"thing {number}"} for number in range(3)]}
+
+
+def bare() -> Flask:
+    """Flask and nothing else."""
+    app = Flask("bench", static_folder=None)
+    app.get("/api/v1/things")(lambda: THINGS)
+    return app
+
+
+def exporter() -> Flask:
+    """The same with what most services use for their metrics, by its templates: paths are too many."""
+    from prometheus_flask_exporter import (  # type: ignore[import-not-found]  # noqa: PLC0415
+        PrometheusMetrics,
+    )
+
+    app = bare()
+    PrometheusMetrics(app, group_by="url_rule")
+    return app
+
+
+def kit() -> Flask:
+    """The same with all of the kit: ids, metrics, a line of log, problems, the answer signed."""
+    from platform_kit import create_app  # noqa: PLC0415  # the others do without
+
+    routes = Blueprint("things", __name__)
+    routes.get("/things")(lambda: THINGS)
+    return create_app("bench", blueprints=[routes])
+
+
+def product_list() -> Flask:
+    """The service, as it is."""
+    from product.app import create  # noqa: PLC0415
+
+    return create()
+
+
+def bare_list() -> Flask:
+    """A bare view with the query of the product list, over the same pool of connections."""
+    from platform_kit import Database, load_settings  # noqa: PLC0415
+    from product.settings import ProductSettings  # noqa: PLC0415
+    from product.tables import products  # noqa: PLC0415
+
+    database = Database(load_settings(ProductSettings).database)
+    app = Flask("bench", static_folder=None)
+
+    @app.get("/api/v1/products")
+    def read() -> dict[str, object]:
+        statement = select(products).where(products.c.id > 0).order_by(products.c.id).limit(21)
+        with database.connect() as connection:
+            rows = connection.execute(statement).mappings().all()
+        items = [{name: str(value) for name, value in row.items()} for row in rows[:20]]
+        return {"items": items, "next_after": rows[19]["id"]}
+
+    return app
