@@ -1,6 +1,9 @@
 """Filling the catalogue, and setting stock."""
 
 import pytest
+from sqlalchemy import select
+
+from product.tables import products
 
 pytestmark = pytest.mark.integration
 
@@ -62,6 +65,8 @@ def test_of_many_that_add_one_sku_at_once_one_succeeds(app, client, together):
         ("0", "0.00"),
         ("0.01", "0.01"),
         ("9999999999.99", "9999999999.99"),
+        ("0.29", "0.29"),
+        ("1E+1", "10.00"),
         (3, "3.00"),
         (1.5, "1.50"),
     ],
@@ -72,6 +77,13 @@ def test_a_price_is_shown_with_two_decimals(client, price, shown):
 
     assert answer.status_code == 201
     assert answer.json["price"] == shown
+
+
+def test_a_price_is_kept_in_whole_cents(client, database):
+    """No rounding on the way: 0.29 is not 28.999."""
+    client.post("/api/v1/inventory", json={**BODY, "price": "0.29"})
+    with database.connect() as connection:
+        assert connection.execute(select(products.c.price_cents)).scalar_one() == 29
 
 
 @pytest.mark.parametrize(

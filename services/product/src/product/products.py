@@ -74,13 +74,13 @@ def page(database: Database, *, after: ProductId, limit: int) -> Page:
     return Page(items=items, next_after=items[-1].id if len(found) > limit else None)
 
 
-def product_of(row: Row[tuple[int, str, str, Decimal, str, int]]) -> Product:
+def product_of(row: Row[tuple[int, str, str, str, int, int]]) -> Product:
     """Return the product that a row of the table holds."""
     return Product(
         id=ProductId(row.id),
         sku=row.sku,
         name=row.name,
-        price=row.price,
+        price=Decimal(row.price_cents).scaleb(-2),
         stock=row.stock,
         description=row.description,
     )

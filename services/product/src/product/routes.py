@@ -27,7 +27,7 @@ Name = Annotated[
 # A paragraph or two; line breaks are wanted here.
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 
-# numeric(12, 2) in the table.
+# Whole cents, and no more of them than the column of 1.1.0 takes: numeric(12, 2).
 Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 
 # A thousand million: what is reserved fits into the column on top of it, over and over.

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Identity,
     Integer,
     MetaData,
-    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -26,9 +25,9 @@ products = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("sku", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("price", Numeric(12, 2), nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("stock", BigInteger, nullable=False),
+    Column("price_cents", BigInteger, nullable=False),
     UniqueConstraint("sku", name="products_sku"),
     CheckConstraint("stock >= 0", name="products_stock"),
 )
