@@ -15,7 +15,7 @@ def test_adding_a_product_answers_it_with_its_id(client):
     answer = client.post("/api/v1/inventory", json=BODY)
 
     assert answer.status_code == 201
-    assert answer.json == {**BODY, "id": answer.json["id"], "description": ""}
+    assert answer.json == {**BODY, "id": answer.json["id"], "description": "", "category": None}
     assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
 
 
@@ -27,6 +27,15 @@ def test_a_product_may_have_a_description(client):
 
     assert answer.status_code == 201
     assert answer.json["description"] == "First flush.\nLoose."
+    assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
+
+
+def test_a_product_may_have_a_category(client):
+    """One that fits into a URL as it is."""
+    answer = client.post("/api/v1/inventory", json={**BODY, "category": "green-tea-2"})
+
+    assert answer.status_code == 201
+    assert answer.json["category"] == "green-tea-2"
     assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
 
 
@@ -99,6 +108,13 @@ def test_a_price_is_kept_in_whole_cents(client, database):
         ("name", "   "),
         ("name", "x" * 201),
         ("name", "tea\0"),
+        ("category", ""),
+        ("category", "x" * 65),
+        ("category", "Tea"),
+        ("category", "green tea"),
+        ("category", "tea-"),
+        ("category", "tea\n"),
+        ("category", 7),
         ("price", "-0.01"),
         ("price", "1.005"),
         ("price", "10000000000.00"),

@@ -11,14 +11,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import insert, inspect, select, text, update
 
 from platform_kit import Database
-from platform_kit.migrations import read_declaration, revert
+from platform_kit.errors import RevertRefused
+from platform_kit.migrations import read_declaration, revert, upgrade
 from product.tables import metadata, products
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "product"
 
-# What the release before writes, until a contract takes it.
+# What the releases up to 1.1.0 write, until a contract takes it.
 LEAVING = {("products", "price")}
-# What the releases up to 1.1.0 write, and what this one does.
+# How they write, and how the later ones do.
 OLD_INSERT = text("INSERT INTO products (sku, name, price, stock) VALUES (:sku, 'Tea', :price, 3)")
 NEW_INSERT = insert(products).values(sku="new", name="Tea", stock=3)
 PRICES = text("SELECT price, price_cents FROM products ORDER BY sku")
@@ -100,7 +101,7 @@ def test_what_the_first_release_writes_is_whole_to_this_one(database):
 
 @pytest.mark.integration
 @pytest.mark.parametrize(("price", "cents"), SAME)
-def test_what_the_release_before_writes_this_one_reads_and_back(database, price, cents):
+def test_what_an_older_release_writes_this_one_reads_and_back(database, price, cents):
     """Each writes its own column, and the trigger the other's."""
     with database.begin() as connection:
         connection.execute(OLD_INSERT, {"sku": "old", "price": price})
@@ -142,16 +143,16 @@ def test_a_price_between_two_cents_is_rounded_once_for_both(database, written, k
 
 
 @pytest.mark.integration
-def test_a_way_back_keeps_every_price_and_the_way_up_fills_the_cents(database_url, migrate):
+def test_a_way_back_keeps_every_price_and_the_way_up_fills_the_cents(database_url):
     """What this release wrote is there for the one before; what that one writes then is not missed."""
-    migrate(database_url)
+    upgrade("product", phase="expand", database_url=database_url)
     database = Database(database_url)
     with database.begin() as connection:
         connection.execute(NEW_INSERT.values(price_cents=29))
     taken = revert("product", to="0002", database_url=database_url).reverted
     with database.begin() as connection:
         connection.execute(OLD_INSERT, {"sku": "old", "price": Decimal("12.50")})
-    migrate(database_url)
+    upgrade("product", phase="expand", database_url=database_url)
     with database.connect() as connection:
         found = connection.execute(PRICES).all()
         nullable = {
@@ -159,9 +160,59 @@ def test_a_way_back_keeps_every_price_and_the_way_up_fills_the_cents(database_ur
         }
     database.dispose()
 
-    assert taken == ["0003"]
+    assert taken == ["0004", "0003"]
     assert found == [(Decimal("0.29"), 29), (Decimal("12.50"), 1250)]
     assert nullable["price_cents"] is False
+
+
+@pytest.fixture
+def contracted(database_url):
+    """A database with a product, after the contract; and what the contract's run said."""
+    upgrade("product", phase="expand", database_url=database_url)
+    database = Database(database_url)
+    with database.begin() as connection:
+        connection.execute(OLD_INSERT, {"sku": "old", "price": Decimal("12.50")})
+    yield database, upgrade("product", phase="contract", database_url=database_url)
+    database.dispose()
+
+
+@pytest.mark.integration
+def test_the_contract_leaves_what_the_code_expects_and_keeps_what_was_there(contracted):
+    """Of the older code's column nothing is left in the table; its values are in the shadow."""
+    database, done = contracted
+    with database.connect() as connection:
+        kept = connection.execute(
+            text("SELECT price FROM platform_kit.products_price_c001")
+        ).scalars()
+        found = connection.execute(select(products.c.price_cents)).scalars()
+        context = MigrationContext.configure(connection, opts={"include_object": not_bookkeeping})
+
+        assert (done.applied, done.oldest_release) == (["c001"], "1.2.0")
+        assert list(kept) == [Decimal("12.50")]
+        assert list(found) == [1250]
+        assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.integration
+def test_after_the_contract_the_cents_are_written_alone(contracted):
+    """By the code as it is, with no trigger that looks for the other column."""
+    database, _ = contracted
+    with database.begin() as connection:
+        connection.execute(NEW_INSERT.values(price_cents=29))
+        connection.execute(update(products).values(price_cents=products.c.price_cents + 1))
+        found = connection.execute(select(products.c.price_cents).order_by(products.c.sku))
+
+        assert list(found.scalars()) == [30, 1251]
+
+
+@pytest.mark.integration
+def test_after_the_contract_only_what_came_later_can_be_taken_back(contracted, database_url):
+    """The category goes; the cents are all that is left of the prices, so they are refused."""
+    with pytest.raises(RevertRefused, match="c001"):
+        revert("product", to="0002", database_url=database_url)
+    taken = revert("product", to="0003", database_url=database_url).reverted
+
+    assert taken == ["0004"]
 
 
 @pytest.mark.integration

@@ -7,6 +7,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -28,8 +29,10 @@ products = Table(
     Column("description", Text, nullable=False, server_default=""),
     Column("stock", BigInteger, nullable=False),
     Column("price_cents", BigInteger, nullable=False),
+    Column("category", Text),
     UniqueConstraint("sku", name="products_sku"),
     CheckConstraint("stock >= 0", name="products_stock"),
+    Index("products_category", "category", "id"),
 )
 
 # A released one stays: it is the tombstone that refuses a reservation which arrives late.
