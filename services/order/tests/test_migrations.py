@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from order.orders import Status, columns, status_of
 from order.tables import metadata, orders
 from platform_kit import Database
-from platform_kit.migrations import read_declaration, revert
+from platform_kit.migrations import read_declaration, revert, upgrade
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations" / "order"
 
@@ -130,14 +130,14 @@ def test_a_step_of_either_release_is_one_of_the_other_too(database, before, afte
 
 
 @pytest.mark.integration
-def test_orders_from_before_have_their_target(database_url, migrate):
+def test_orders_from_before_have_their_target(database_url):
     """The first release wrote them when there was nothing else; no row is left out."""
-    migrate(database_url)
+    upgrade("order", phase="expand", database_url=database_url)
     revert("order", to="0001", database_url=database_url)
     database = Database(database_url)
     with database.begin() as connection:
         connection.execute(INSERT, [{"status": each.value} for each in Status])
-    migrate(database_url)
+    upgrade("order", phase="expand", database_url=database_url)
     with database.connect() as connection:
         first, second = statuses(connection)
     database.dispose()
@@ -169,6 +169,29 @@ def test_where_an_order_goes_is_one_of_three_and_always_said(database, change, r
         place(connection, Status.PLACED)
     with pytest.raises(IntegrityError, match=refusal), database.begin() as connection:
         connection.execute(text(f"UPDATE orders SET {change}"))
+
+
+@pytest.mark.integration
+def test_the_contract_leaves_what_the_code_expects_and_keeps_what_was_there(database_url):
+    """Of the older code's column and indexes nothing is left; its values are in the shadow."""
+    upgrade("order", phase="expand", database_url=database_url)
+    database = Database(database_url)
+    with database.begin() as connection:
+        connection.execute(INSERT, {"status": "cancelling"})
+    applied = upgrade("order", phase="contract", database_url=database_url).applied
+    with database.begin() as connection:
+        kept = connection.execute(
+            text("SELECT status FROM platform_kit.orders_status_c001")
+        ).scalars()
+        (found,) = connection.execute(select(orders)).all()
+        context = MigrationContext.configure(connection, opts={"include_object": not_bookkeeping})
+
+        assert list(applied) == ["c001"]
+        assert list(kept) == ["cancelling"]
+        assert status_of(found) is Status.CANCELLING
+        assert compare_metadata(context, metadata) == []
+        place(connection, Status.PENDING)  # without the trigger
+    database.dispose()
 
 
 @pytest.mark.integration

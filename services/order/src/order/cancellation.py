@@ -45,7 +45,7 @@ def settle(database: Database, stock: Stock, order_id: OrderId) -> None:
     statement = (
         update(table)
         .where(table.c.id == order_id, orders.has(Status.CANCELLING))
-        .values(**orders.columns(Status.CANCELLED))
+        .values(**orders.columns(Status.CANCELLED), cancelled_at=func.now())
     )
     with database.begin() as connection:
         connection.execute(statement)

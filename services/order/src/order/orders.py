@@ -61,12 +61,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order with its items, in the order of the products' ids."""
+    """An order with its items, in the order of the products' ids.
+
+    `cancelled_at` is None also where a release before 1.2.0 cancelled it.
+    """
 
     id: OrderId
     status: Status
     items: tuple[Item, ...]
     created_at: datetime
+    cancelled_at: datetime | None = None
 
     @property
     def total(self) -> Decimal:
@@ -168,4 +172,5 @@ def _order(rows: Iterable[Row[Any]]) -> Order:
         status=status_of(first),
         items=tuple(items),
         created_at=first.created_at,
+        cancelled_at=first.cancelled_at,
     )

@@ -58,6 +58,7 @@ orders = Table(
     Column("settled", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("touched_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("cancelled_at", DateTime(timezone=True)),
     UniqueConstraint("customer", "idempotency_key", name="orders_idempotency_key"),
 )
 
