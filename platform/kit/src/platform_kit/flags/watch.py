@@ -41,12 +41,17 @@ class State:
 
 
 class FlagWatch:
-    """Keeps a service's flags as its file says."""
+    """Keeps a service's flags as its file says.
 
-    def __init__(self, flags: FlagSet, path: Path) -> None:
+    With `awaited` that file is read instead, from when it is there on: a ConfigMap may be made after the
+    pod that mounts it.
+    """
+
+    def __init__(self, flags: FlagSet, path: Path, *, awaited: Path | None = None) -> None:
         self.flags = flags
         self.path = path
         self.state = State()
+        self._awaited = awaited
         self._seen: Signature | None = None
         self._digest = ""
 
@@ -57,6 +62,8 @@ class FlagWatch:
 
     def look(self) -> None:
         """Take over what is in the file, if that is not what it was."""
+        if self._awaited is not None and self._awaited.exists():
+            self.path, self._awaited = self._awaited, None
         signature = _signature(self.path)
         if signature is not None and signature == self._seen:
             return
