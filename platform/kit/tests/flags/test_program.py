@@ -51,7 +51,7 @@ def test_it_says_what_is_declared_and_what_is_wrong(package, capsys):
         }
     ]
     assert told["file"] == str(package / "flags.json")
-    assert [each["problem"] for each in told["findings"]] == ["expired"]
+    assert [each["kind"] for each in told["findings"]] == ["expired"]
 
 
 def test_it_checks_another_file(package, capsys, tmp_path):
@@ -61,7 +61,7 @@ def test_it_checks_another_file(package, capsys, tmp_path):
     other.write_text(content(lout=definition()))
     told = said(capsys, package.name, "--file", other)
 
-    assert [(each["problem"], each["flag"]) for each in told["findings"]] == [
+    assert [(each["kind"], each["flag"]) for each in told["findings"]] == [
         ("expired", "loud"),
         ("missing", "loud"),
         ("unknown", "lout"),

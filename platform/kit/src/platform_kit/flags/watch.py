@@ -8,6 +8,7 @@ that is away or broken changes nothing: what was read last stays in force, and m
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -62,7 +63,7 @@ class FlagWatch:
 
     def look(self) -> None:
         """Take over what is in the file, if that is not what it was."""
-        if self._awaited is not None and self._awaited.exists():
+        if self._awaited is not None and _stat(self._awaited) is not None:
             self.path, self._awaited = self._awaited, None
         signature = _signature(self.path)
         if signature is not None and signature == self._seen:
@@ -103,10 +104,14 @@ class FlagWatch:
 
 def _signature(path: Path) -> Signature | None:
     """Return what tells the file from another; None where nothing does, or not yet."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    if abs(time.time() - found.st_mtime) < TICK_SECONDS:
+    found = _stat(path)
+    if found is None or abs(time.time() - found.st_mtime) < TICK_SECONDS:
         return None
     return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
