@@ -76,12 +76,14 @@ spec:
             {{- toYaml .Values.resources | nindent 12 }}
           volumeMounts:
             {{- include "platform.database.mount" . | nindent 12 }}
+            {{- include "platform.flags.mount" . | nindent 12 }}
             {{- if .Values.reload }}
             - name: reload
               mountPath: /reload
             {{- end }}
       volumes:
         {{- include "platform.database.volume" . | nindent 8 }}
+        {{- include "platform.flags.volume" . | nindent 8 }}
         {{- if .Values.reload }}
         - name: reload
           emptyDir:
