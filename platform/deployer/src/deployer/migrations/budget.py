@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from deployer.migrations.locks import effect_of
-from deployer.migrations.operations import Lock, Read, SetTimeout, Statement
+from deployer.migrations.operations import Lock, Statement
 from deployer.migrations.recording import AtWork, Executed, Recorded
 from deployer.migrations.schema import Schema
 
-NOTICED_SECONDS = 0.01  # a question that took less is no row of its own
+# What a helper asks, and what it writes down of itself, is a row of its own only where that takes time.
+NOTICED_SECONDS = 0.1
 SHOWN_CHARACTERS = 160
 
 Parse = Callable[[str], tuple[Statement, ...]]
@@ -30,7 +31,8 @@ class Step:
     """A statement of a revision, with all its executions: the batches of a backfill are one.
 
     `lock` is the strongest that it took and did not have, on `tables`; `held_seconds` the longest that it
-    was held, from when it was asked for until its transaction had ended.
+    was held, from when it was asked for until its transaction had ended. A few milliseconds of that are
+    the recorder's, which reads the locks.
     """
 
     revision: str
@@ -78,7 +80,8 @@ def _steps(recorded: Recorded, phase: str, parse: Parse) -> Iterator[Step]:
             taken.setdefault(each.sql, []).append((each, locks))
     for sql, executions in taken.items():
         step = _step(recorded.revision, phase, sql, executions)
-        if not _is_question(sql, parse) or step.seconds >= NOTICED_SECONDS:
+        own = any(each.author == "revision" for each, _ in executions)
+        if own or step.lock or step.seconds >= NOTICED_SECONDS:
             yield step
 
 
@@ -126,11 +129,6 @@ def _step(
         max((each.held_seconds for each, _ in holding), default=0.0),
         sum(each.seconds for each, _ in executions),
     )
-
-
-def _is_question(sql: str, parse: Parse) -> bool:
-    operations = [operation for statement in parse(sql) for operation in statement.operations]
-    return bool(operations) and all(isinstance(each, Read | SetTimeout) for each in operations)
 
 
 def over_budget(steps: Iterable[Step], budget: Budget) -> Iterator[Over]:

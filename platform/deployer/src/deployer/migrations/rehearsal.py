@@ -81,15 +81,19 @@ class Rehearsal:
         Raises InputError `rows-unknown`, and OperationError `rows-not-generated` or `revision-failed`.
         """
         older, newer = histories
-        self._require_known(declared, newer)
-        trial = self._fresh(self.older)
+        self.postgres.renew(self.service)
+        url = self.postgres.url(self.service)
         for phase in _phases(older):
-            trial.apply(phase)
-        with psycopg.connect(trial.url, autocommit=True) as connection:
+            Trial(self.service, self.older, url, self.scratch).apply(phase)
+        with psycopg.connect(url, autocommit=True) as connection:
+            tables = list(read_tables(connection))
             filled = fill(connection, size, declared.generators)
-        for phase in _phases(newer):
-            if not self._over:  # what comes after it was not to be seen
-                self._run(Trial(self.service, self.newer, trial.url, self.scratch), phase)
+            for phase in _phases(newer):
+                if not self._over:  # what comes after it was not to be seen
+                    self._run(Trial(self.service, self.newer, url, self.scratch), phase)
+                    tables += read_tables(connection)
+        if not self._over:
+            require_known(declared, tables)
         return Rehearsed(
             self.service,
             name,
@@ -99,20 +103,6 @@ class Rehearsal:
             tuple(self._steps),
             tuple(self._over),
         )
-
-    def _fresh(self, python: Path) -> Trial:
-        self.postgres.renew(self.service)
-        return Trial(self.service, python, self.postgres.url(self.service), self.scratch)
-
-    def _require_known(self, declared: GeneratedRows, newer: History) -> None:
-        """Refuse sizes of tables that neither release has, before a copy is filled for nothing."""
-        tables: list[Table] = []
-        trial = self._fresh(self.newer)
-        with psycopg.connect(trial.url, autocommit=True) as connection:
-            for phase in _phases(newer):
-                trial.apply(phase)
-                tables += read_tables(connection)
-        require_known(declared, tables)
 
     def _run(self, trial: Trial, phase: str) -> None:
         began = time.monotonic()
@@ -129,7 +119,7 @@ class Rehearsal:
 
 
 def require_known(declared: GeneratedRows, tables: Iterable[Table]) -> None:
-    """Raise InputError `rows-unknown` for a declared table or column that there is not."""
+    """Raise InputError `rows-unknown` for a declared table or column that there is not, before the change or after it."""
     known: dict[str, set[str]] = {}
     for table in tables:
         known.setdefault(table.name, set()).update(column.name for column in table.columns)
