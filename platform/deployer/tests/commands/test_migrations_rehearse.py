@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from deployer.errors import OperationError
 from deployer.migrations.budget import Budget
 from deployer.migrations.rehearsal import Rehearsed, Run
 
+SIZES = re.compile(r"(\[tool\.deployer\.migrations\.rows\]\n)(\w+ = [\d_]+\n)+")
 REWRITING = '''"""Prices with four digits."""
 
 from alembic import op
@@ -45,9 +47,7 @@ def change_prices(checkout: Path) -> None:
     """Let the next version rewrite a table."""
     (checkout / "migrations/product/versions/0900.py").write_text(REWRITING)
     project = checkout / "services/product/pyproject.toml"
-    project.write_text(
-        f"{project.read_text()}\n[tool.deployer.migrations]\nrows.products = 200_000\n"
-    )
+    project.write_text(SIZES.sub(r"\1products = 200_000\n", project.read_text()))
     policy = "\n[migrations]\nlock_budget_ms = 20\nrows = 10\n"
     environment = checkout / "environments/local.toml"
     environment.write_text(environment.read_text() + policy)

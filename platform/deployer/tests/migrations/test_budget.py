@@ -33,7 +33,7 @@ def end(transaction, at):
 
 
 def steps(*rows):
-    text = "\n".join(json.dumps(each) for each in rows)
+    text = "".join(f"{json.dumps(each)}\n" for each in rows)
     return steps_of(read_recording(text), phase="expand", parse=parse)
 
 
@@ -121,9 +121,9 @@ def test_a_transaction_that_was_never_seen_to_end_is_measured_as_far_as_it_was_s
 
 @pytest.mark.parametrize(("seconds", "budget"), [(60.0, "duration"), (7.0, "lock")])
 def test_what_was_at_work_when_the_run_was_ended_is_named(seconds, budget):
-    """It never ended, so nobody wrote down what it did."""
+    """It never ended, so nobody wrote down what it did; a line that was cut short is none."""
     begun = {"kind": "began", "revision": "0003", "sql": FILL, "at": 1.0}
-    at_work = read_at_work(json.dumps(begun))
+    at_work = read_at_work(f'{json.dumps(begun)}\n{{"kind": "beg')
 
     assert at_work == AtWork("0003", FILL)
     over = stopped(at_work, seconds, BUDGET)

@@ -18,9 +18,7 @@ from deployer.commands.status import ServiceLine, SlotLine
 from deployer.commands.why import Account, Split
 
 if TYPE_CHECKING:
-    from deployer.migrations.rehearsal import (
-        Rehearsed,
-    )  # with PostgreSQL, which `status` needs none of
+    from deployer.migrations.rehearsal import Rehearsed
 
 REFRESH_SECONDS = 0.5
 

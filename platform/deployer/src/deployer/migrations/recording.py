@@ -102,7 +102,8 @@ def read_at_work(text: str) -> AtWork | None:
 
 
 def _rows(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
+    whole, _, _unfinished = text.rpartition("\n")  # who wrote it may have been killed
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def _bare(statement: str) -> str:
