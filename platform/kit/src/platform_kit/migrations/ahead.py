@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from alembic.script import ScriptDirectory
+
 from platform_kit.errors import RevertRefused, SchemaAhead
 from platform_kit.migrations.declaration import Declaration, read_declaration
 from platform_kit.migrations.location import migrations_directory
@@ -52,8 +54,11 @@ class Ahead:
         return Needs(oldest, self.version, self.declared.known)
 
 
-def ahead(service: str, heads: Sequence[str]) -> Ahead | None:
+def ahead(service: str, heads: Sequence[str], script: ScriptDirectory) -> Ahead | None:
     """Return what of the database's heads the release does not know, None when it knows them all."""
+    known = {each.revision for each in script.walk_revisions()}
+    unknown = tuple(head for head in heads if head not in known)
+    if not unknown:
+        return None
     declared = read_declaration(migrations_directory(service))
-    unknown = tuple(head for head in heads if head not in declared.known)
-    return Ahead(service, installed_version(service), declared, unknown) if unknown else None
+    return Ahead(service, installed_version(service), declared, unknown)

@@ -88,7 +88,7 @@ def upgrade(
     script = _script(service, phase=phase)
     with _at_work(database_url, patience_seconds) as guard:
         before, known = _heads(guard), _recorded(guard)
-        newer = ahead(service, before)
+        newer = ahead(service, before, script)
         if newer is None:
             _run(script, guard, lambda script, at: _up(script, phase, at))
         else:
@@ -117,7 +117,7 @@ def revert(
     script = _script(service, phase="expand")
     with _at_work(database_url, patience_seconds) as guard:
         before, known = _heads(guard), _recorded(guard)
-        if newer := ahead(service, before):
+        if newer := ahead(service, before, script):
             newer.refuse_revert()
         _refuse(script, to=to, known=known)
         _run(script, guard, lambda script, at: _down(script, to, at))
@@ -138,7 +138,7 @@ def plan(service: str, *, phase: str, database_url: str | Path, with_sql: bool =
     guard = Guard(database_url)
     try:
         before = _heads(guard)
-        newer = ahead(service, before)
+        newer = ahead(service, before, script)
         if newer is not None:
             newer.require_served(there, phase=phase)
         steps = _up(script, phase, tuple(before)) if newer is None else []
