@@ -151,3 +151,16 @@ def test_a_table_without_parents_stays_empty(connection):
     filled = fill(connection, lambda table: 0 if table == "a" else 10, {})
 
     assert {each.table: each.rows for each in filled} == {"a": 0, "b": 0, "c": 10}
+
+
+def test_a_key_that_a_trigger_makes_of_another_column_is_no_obstacle(connection):
+    """As where a column has a successor, and both are written."""
+    connection.execute(
+        "CREATE TABLE keys (number int PRIMARY KEY, serial bigint);"
+        "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN NEW.number := NEW.serial; RETURN NEW; END $$;"
+        "CREATE TRIGGER same BEFORE INSERT ON keys FOR EACH ROW EXECUTE FUNCTION same()"
+    )
+    (filled,) = fill(connection, lambda _: 5_000, {})
+
+    assert filled.rows == count(connection, "keys") == 5_000
