@@ -31,8 +31,7 @@ class Step:
     """A statement of a revision, with all its executions: the batches of a backfill are one.
 
     `lock` is the strongest that it took and did not have, on `tables`; `held_seconds` the longest that it
-    was held, from when it was asked for until its transaction had ended. A few milliseconds of that are
-    the recorder's, which reads the locks.
+    was held, from when it was asked for until its transaction had ended.
     """
 
     revision: str

@@ -81,6 +81,7 @@ class Recorder:
         self._before: dict[int, tuple[str, int]] = {}
         self._numbers = count(1)
         self._open: set[int] = set()  # transactions with statements that were written down
+        self._own_seconds = 0.0  # spent here, in the middle of transactions: none of theirs
 
     def before(
         self, connection: Connection, cursor: psycopg.Cursor, statement: str, *_: object
@@ -89,10 +90,12 @@ class Recorder:
         revision, _author = _whose()
         if revision is None:
             return
+        asked = time.perf_counter()
         if revision != self._revision:
             self._revision = revision
             self._before = _tables(cursor)
-        connection.info["began"] = began = time.perf_counter()
+        self._own_seconds += time.perf_counter() - asked
+        connection.info["began"] = began = self._now()
         self._write(kind="began", revision=revision, sql=statement, at=began)
 
     def after(
@@ -103,8 +106,21 @@ class Recorder:
         parameters: object,
         *_: object,
     ) -> None:
-        """Write down what a statement did; the runner's line in its table ends a revision."""
-        ended = time.perf_counter()
+        """Write down what a statement did."""
+        ended, asked = self._now(), time.perf_counter()
+        self._note(connection, cursor, statement, parameters, ended=ended)
+        self._own_seconds += time.perf_counter() - asked
+
+    def _note(
+        self,
+        connection: Connection,
+        cursor: psycopg.Cursor,
+        statement: str,
+        parameters: object,
+        *,
+        ended: float,
+    ) -> None:
+        """Write a statement down; the runner's line in its table ends a revision."""
         revision, author = _whose()
         if revision is None:
             named = _named(parameters) if "schema_history" in statement else None
@@ -146,7 +162,11 @@ class Recorder:
         number = connection.info["transaction"]
         if number in self._open:
             self._open.remove(number)
-            self._write(kind="ended", transaction=number, at=time.perf_counter())
+            self._write(kind="ended", transaction=number, at=self._now())
+
+    def _now(self) -> float:
+        """Return the time of the run: it stands still while something is looked up here."""
+        return time.perf_counter() - self._own_seconds
 
     def _locks(self, cursor: psycopg.Cursor) -> dict[str, list[str]]:
         held: dict[str, list[str]] = {}
