@@ -130,3 +130,22 @@ def test_the_name_is_the_files(folder: Path):
     error = broken(folder, 'name = "prod"\ntarget = "local"\n')
 
     assert "`name`" in error.cause
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["lock_budget_ms = 0", "duration_budget_seconds = -1", "rows = 0", "lock_budget = 100"],
+)
+def test_a_budget_that_makes_no_sense_is_refused(folder: Path, line: str):
+    """With its place; a budget of nothing would stop every change."""
+    error = broken(folder, f'target = "local"\n\n[migrations]\n{line}\n')
+
+    assert f"line 4, key migrations.{line.partition(' ')[0]}" in error.cause
+
+
+def test_staging_rehearses_within_the_budget_of_production():
+    """What passed there may go out here."""
+    staging, prod = (load_environment(CHECKOUT / "environments", n) for n in ("staging", "prod"))
+
+    assert staging.migrations == prod.migrations
+    assert staging.migrations.lock_budget_ms == 100

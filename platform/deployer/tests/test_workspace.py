@@ -93,6 +93,27 @@ def test_a_declaration_is_read_from_the_service_itself(workspace: Workspace):
     assert declaration.business == ("orders",)
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("rows.orders = -1", "rows.orders"),
+        ('rows.orders = "many"', "rows.orders"),
+        ("tables.orders = 5", "tables"),
+        ('generators.orders.id = ""', "generators.orders.id"),
+    ],
+)
+def test_a_size_that_makes_no_sense_is_refused(workspace: Workspace, text: str, key: str):
+    """With the key, and what there is."""
+    project = '[project]\nversion = "1.0.0"\n[tool.deployer.migrations]\n'
+    (workspace.folder(PRODUCT) / "pyproject.toml").write_text(project + text)
+    with pytest.raises(InputError) as refused:
+        workspace.declaration(PRODUCT)
+
+    assert refused.value.code == "service-broken"
+    assert f"[tool.deployer] {key}: " in refused.value.cause
+    assert "[tool.deployer.migrations] has rows and generators" in refused.value.hint
+
+
 def test_a_service_need_not_declare_anything(workspace: Workspace):
     """Then it calls nobody, hides nothing, and has no business metric."""
     (workspace.folder(PRODUCT) / "pyproject.toml").write_text('[project]\nversion = "1.0.0"')

@@ -67,6 +67,29 @@ class HookPolicy(_Section):
         return self
 
 
+class GeneratedRows(_Section):
+    """What a service says of its tables in production, for a rehearsal of its schema changes.
+
+    `rows` has how many each has; `generators` a table's columns as SQL over the row's number `n`, where
+    values that fulfil the constraints can't be guessed, or have to be more like the real ones.
+    """
+
+    rows: dict[str, Annotated[int, Field(ge=0, le=100_000_000)]] = {}
+    generators: dict[str, dict[str, Annotated[str, Field(min_length=1)]]] = {}
+
+
+class MigrationsPolicy(_Section):
+    """What a schema change may cost here, and how many rows a table has of which a service says nothing.
+
+    `lock_budget_ms` is how long somebody who writes may wait for a lock, `duration_budget_seconds` how
+    long one phase may take.
+    """
+
+    lock_budget_ms: Annotated[float, Field(gt=0)] = 100
+    duration_budget_seconds: Annotated[float, Field(gt=0)] = 600
+    rows: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
+
+
 class LimitsPolicy(_Section):
     """What rolls a release back. The defaults are the mission's."""
 
@@ -144,6 +167,7 @@ class Environment(_Section):
     freeze: tuple[FreezeWindow, ...] = ()
     limits: LimitsPolicy = LimitsPolicy()
     instance: InstancePolicy = InstancePolicy()
+    migrations: MigrationsPolicy = MigrationsPolicy()
     ports: Ports = Ports()
     kubernetes: KubernetesPolicy = KubernetesPolicy()
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from deployer import runner
-from deployer.environment import HookPolicy, RolloutPolicy
+from deployer.environment import GeneratedRows, HookPolicy, RolloutPolicy
 from deployer.errors import InputError, OperationError
 from deployer.model import ServiceName
 from deployer.releases import Recorded, Version, parse_record
@@ -43,7 +43,7 @@ class Declaration:
     """`[tool.deployer]` of a service, and the version it is at.
 
     `rollout` is the service's own policy: only the keys that it sets count. `business` names the
-    pairs of attempts and successes that it exports and is judged by.
+    pairs of attempts and successes that it exports and is judged by. `migrations` has the sizes of its tables.
     """
 
     service: ServiceName
@@ -53,6 +53,7 @@ class Declaration:
     rollout: RolloutPolicy
     hooks: tuple[HookPolicy, ...]
     business: tuple[str, ...]
+    migrations: GeneratedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Workspace:
                 RolloutPolicy.model_validate(settings.get("rollout", {})),
                 tuple(HookPolicy.model_validate(each) for each in settings.get("hooks", ())),
                 tuple(settings.get("business", ())),
+                GeneratedRows.model_validate(settings.get("migrations", {})),
             )
         except ValidationError as error:
             first = error.errors()[0]
@@ -134,7 +136,8 @@ class Workspace:
             raise InputError(
                 "service-broken",
                 f"services/{service}/pyproject.toml: [tool.deployer] {key}: {first['msg']}",
-                hint="mend that key; the keys are those of [rollout] in environments/*.toml",
+                hint="mend that key; [tool.deployer.rollout] has those of [rollout] in environments/*.toml,"
+                " [tool.deployer.migrations] has rows and generators",
             ) from error
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise InputError(

@@ -309,7 +309,7 @@ def test_a_migration_that_fails_shows_why(stack: Stack):
         stack.target.migrate(stack.v1, phase="sideways")
 
     assert refused.value.code == "migration-failed"
-    assert "product@1.0.0 failed (--phase sideways)" in refused.value.cause
+    assert "the migrations (--phase sideways) of product@1.0.0 failed" in refused.value.cause
     assert any("sideways" in line for line in refused.value.details)
 
 

@@ -24,7 +24,8 @@ KitError
     ├── StatementTooLong
     ├── BackfillIncomplete
     ├── WindowUndeclared
-    └── RevertRefused
+    ├── RevertRefused
+    └── SchemaAhead        a newer release's schema, which this release can't work on
 
 What a client of a service gets to see is a `Problem`, in `problems.py`.
 """
@@ -259,3 +260,15 @@ class RevertRefused(MigrationError):
 
     def __init__(self, cause: str, *, hint: str) -> None:
         super().__init__(f"{cause}\nhint: {hint}")
+
+
+class SchemaAhead(MigrationError):
+    """A newer release brought the schema further, and this one has no place there. Nothing was changed."""
+
+    def __init__(self, service: str, *, version: str, heads: Sequence[str], reason: str) -> None:
+        super().__init__(
+            f"{', '.join(heads)} is applied, which {service} {version} does not know, and {reason}\n"
+            "hint: go out with a release whose history has both"
+        )
+        self.heads = tuple(heads)
+        self.reason = reason

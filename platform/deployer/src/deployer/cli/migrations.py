@@ -1,4 +1,4 @@
-"""Schema changes: `migrations lint`, `check`, `apply`, `revert`."""
+"""Schema changes: `migrations lint`, `check`, `rehearse`, `apply`, `revert`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from deployer.cli.options import (
 
 if TYPE_CHECKING:
     from deployer.migrations.gate import Report
+    from deployer.migrations.rehearsal import Rehearsed
     from deployer.migrations.verdict import Verdict
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -75,6 +76,25 @@ def check(*, service: str, tests: bool, environment: str, as_json: bool) -> None
         _print_report(report)
     if not report.ok:
         raise SystemExit(1)
+
+
+@migrations.command()
+@click.argument("service")
+@click.option("--rows", type=click.IntRange(min=1), help="In every table, whatever is declared.")
+@with_environment
+@with_json
+def rehearse(*, service: str, rows: int | None, environment: str, as_json: bool) -> None:
+    """Try the schema change on a copy with as many rows as production has, against the budget."""
+    from deployer.commands.migrations_rehearse import rehearse as carry_out  # noqa: PLC0415
+    from deployer.commands.migrations_rehearse import require_within_budget  # noqa: PLC0415
+
+    context = open_environment(environment)
+    rehearsed = carry_out(context, context.workspace.service(service), rows=rows)
+    if as_json:
+        print_json({**asdict(rehearsed), "ok": rehearsed.ok})
+    else:
+        _print_rehearsal(rehearsed)
+    require_within_budget(rehearsed)
 
 
 @migrations.command()
@@ -150,6 +170,29 @@ def _print_report(report: Report) -> None:
             click.echo(f"      {' '.join(broken.statement.split())}")
         click.echo(f"      instead: {broken.instead}")
     click.echo(f"{_mark(ok=report.ok)}  {report.service} after {report.seconds:g} s")
+
+
+def _print_rehearsal(rehearsed: Rehearsed) -> None:
+    from rich.console import Console  # noqa: PLC0415  # late, as all that a command needs
+
+    from deployer.cli.tables import rehearsal_table  # noqa: PLC0415
+
+    if not rehearsed.runs:
+        before = f"since {rehearsed.older}" if rehearsed.older else "by a first release"
+        click.echo(f"no schema is changed {before}: nothing to rehearse")
+        return
+    for filled in rehearsed.filled:
+        fewer = (
+            f" of {filled.wanted:,}: its keys allow no more" if filled.rows < filled.wanted else ""
+        )
+        click.echo(f"{filled.table}: {filled.rows:,} rows{fewer}, made in {filled.seconds:g} s")
+    Console().print(rehearsal_table(rehearsed))
+    for run in rehearsed.runs:
+        click.echo(
+            f"{run.phase} took {run.seconds:.1f} s; of {run.writes} writes beside it the slowest"
+            f" took {run.slowest_write_seconds * 1000:.0f} ms"
+        )
+    click.echo(f"{_mark(ok=rehearsed.ok)}  {rehearsed.service}")
 
 
 def _mark(*, ok: bool) -> str:

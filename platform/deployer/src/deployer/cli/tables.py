@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console, RenderableType
@@ -15,6 +16,9 @@ from deployer.commands.plan import Forecast, ForecastStep
 from deployer.commands.replay import Replay
 from deployer.commands.status import ServiceLine, SlotLine
 from deployer.commands.why import Account, Split
+
+if TYPE_CHECKING:
+    from deployer.migrations.rehearsal import Rehearsed
 
 REFRESH_SECONDS = 0.5
 
@@ -32,6 +36,23 @@ def status_table(lines: tuple[ServiceLine, ...]) -> Table:
             f"{line.candidate.weight} %" if line.candidate else "-",
             f"{moving.phase} ({moving.step}/{moving.steps})" if moving else "-",
             (moving.verdict or "-") if moving else "-",
+        )
+    return table
+
+
+def rehearsal_table(rehearsed: Rehearsed) -> Table:
+    """Draw `migrations rehearse`: a row a statement, those marked that are over budget."""
+    over = {(each.revision, each.statement) for each in rehearsed.over}
+    table = Table("revision", "statement", "lock", "held", "took")
+    for step in rehearsed.steps:
+        times = f" ({step.times} times)" if step.times > 1 else ""
+        table.add_row(
+            step.revision,
+            step.line + times,
+            f"{step.lock} on {', '.join(step.tables)}" if step.lock else "-",
+            f"{step.held_seconds * 1000:.0f} ms" if step.lock else "-",
+            f"{step.seconds:.3f} s",
+            style="red" if (step.revision, step.statement) in over else None,
         )
     return table
 

@@ -1,7 +1,7 @@
 """Run a service's migrations with the kit, and write down what they do: a program, run by the release's Python.
 
 `python recorder.py FILE SERVICE --phase expand`: every statement, which revision it is of, who wrote
-it (the revision itself, a helper, or the runner), and what its transaction holds by then. It imports
+it (the revision itself, a helper, or the runner), what its transaction holds by then, and the times of all that. It imports
 the kit and SQLAlchemy, which the release has, and nothing of the deployer, which it has not.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -77,24 +79,48 @@ class Recorder:
         self._file = file.open("a", encoding="utf-8")
         self._revision: str | None = None
         self._before: dict[int, tuple[str, int]] = {}
-        self._number = 0
+        self._numbers = count(1)
+        self._open: set[int] = set()  # transactions with statements that were written down
+        self._own_seconds = 0.0  # spent here, in the middle of transactions: none of theirs
 
-    def before(self, _connection: Connection, cursor: psycopg.Cursor, *_: object) -> None:
-        """Look at the tables before a revision's first statement."""
+    def before(
+        self, connection: Connection, cursor: psycopg.Cursor, statement: str, *_: object
+    ) -> None:
+        """Look at the tables before a revision's first statement, and at the clock before each."""
         revision, _author = _whose()
-        if revision is not None and revision != self._revision:
+        if revision is None:
+            return
+        asked = time.perf_counter()
+        if revision != self._revision:
             self._revision = revision
             self._before = _tables(cursor)
+        self._own_seconds += time.perf_counter() - asked
+        connection.info["began"] = began = self._now()
+        self._write(kind="began", revision=revision, sql=statement, at=began)
 
     def after(
         self,
-        _connection: Connection,
+        connection: Connection,
         cursor: psycopg.Cursor,
         statement: str,
         parameters: object,
         *_: object,
     ) -> None:
-        """Write down what a statement did; the runner's line in its table ends a revision."""
+        """Write down what a statement did."""
+        ended, asked = self._now(), time.perf_counter()
+        self._note(connection, cursor, statement, parameters, ended=ended)
+        self._own_seconds += time.perf_counter() - asked
+
+    def _note(
+        self,
+        connection: Connection,
+        cursor: psycopg.Cursor,
+        statement: str,
+        parameters: object,
+        *,
+        ended: float,
+    ) -> None:
+        """Write a statement down; the runner's line in its table ends a revision."""
         revision, author = _whose()
         if revision is None:
             named = _named(parameters) if "schema_history" in statement else None
@@ -102,13 +128,17 @@ class Recorder:
                 self._write(kind="recorded", revision=named, shape=_shape(cursor))
             return
         alone = bool(cursor.connection.autocommit)
+        if not alone:
+            self._open.add(connection.info["transaction"])
         after = _tables(cursor)
         self._write(
             kind="statement",
             revision=revision,
             author=author,
             sql=statement,
-            transaction=None if alone else self._number,
+            transaction=None if alone else connection.info["transaction"],
+            began=connection.info["began"],
+            ended=ended,
             locks={} if alone else self._locks(cursor),
             rewritten=sorted(
                 name
@@ -118,9 +148,25 @@ class Recorder:
         )
         self._before = {oid: after[oid] for oid in self._before if oid in after}
 
-    def begin(self, _connection: Connection) -> None:
-        """Count the transactions."""
-        self._number += 1
+    def begin(self, connection: Connection) -> None:
+        """Number the transactions: there are several connections."""
+        connection.info["transaction"] = next(self._numbers)
+
+    def commit(self, connection: Connection) -> None:
+        """Commit here, where it is seen when that is done; SQLAlchemy's own finds nothing left to do."""
+        connection.connection.commit()
+        self.end(connection)
+
+    def end(self, connection: Connection) -> None:
+        """Write down when a transaction gave its locks back."""
+        number = connection.info["transaction"]
+        if number in self._open:
+            self._open.remove(number)
+            self._write(kind="ended", transaction=number, at=self._now())
+
+    def _now(self) -> float:
+        """Return the time of the run: it stands still while something is looked up here."""
+        return time.perf_counter() - self._own_seconds
 
     def _locks(self, cursor: psycopg.Cursor) -> dict[str, list[str]]:
         held: dict[str, list[str]] = {}
@@ -173,6 +219,8 @@ def record(file: Path, arguments: list[str]) -> None:
     event.listen(Engine, "before_cursor_execute", recorder.before)
     event.listen(Engine, "after_cursor_execute", recorder.after)
     event.listen(Engine, "begin", recorder.begin)
+    event.listen(Engine, "commit", recorder.commit)
+    event.listen(Engine, "rollback", recorder.end)
     main(arguments)
 
 

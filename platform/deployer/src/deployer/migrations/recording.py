@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from deployer.migrations.history import Broken
 from deployer.migrations.locks import effect_of
@@ -33,7 +34,8 @@ class Executed:
     """A statement that was executed, by whom, and what its transaction held of the tables there were.
 
     `transaction` is None for one outside of any: its locks can't be read, and are those that the
-    same statement of the corpus was seen to take.
+    same statement of the corpus was seen to take. `held_seconds` is the time from when it was sent until its
+    transaction had ended: for so long somebody may have waited for its locks, or queued behind it.
     """
 
     sql: str
@@ -41,6 +43,16 @@ class Executed:
     transaction: int | None
     locks: dict[str, Lock]
     rewritten: tuple[str, ...]
+    seconds: float
+    held_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """A statement that had begun when its run was ended, and of which revision."""
+
+    revision: str
+    sql: str
 
 
 @dataclass(slots=True)
@@ -70,17 +82,35 @@ class Recorded:
 def read_recording(text: str) -> tuple[Recorded, ...]:
     """Read the recorder's lines."""
     found: dict[str, Recorded] = {}
-    for line in text.splitlines():
-        row = json.loads(line)
+    rows = _rows(text)
+    ends = {row["transaction"]: row["at"] for row in rows if row["kind"] == "ended"}
+    for row in rows:
+        if row["kind"] not in {"recorded", "statement"}:
+            continue
         revision = found.setdefault(row["revision"], Recorded(row["revision"]))
         if row["kind"] == "recorded":
             revision.shape = row["shape"]
         else:
-            revision.executed.append(_executed(row))
+            revision.executed.append(_executed(row, ends))
     return tuple(found.values())
 
 
-def _executed(row: dict[str, object]) -> Executed:
+def read_at_work(text: str) -> AtWork | None:
+    """Return the statement that began last, as the recorder's lines have it."""
+    begun = [row for row in _rows(text) if row["kind"] == "began"]
+    return AtWork(begun[-1]["revision"], _bare(begun[-1]["sql"])) if begun else None
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    whole, _, _unfinished = text.rpartition("\n")  # who wrote it may have been killed
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def _bare(statement: str) -> str:
+    return PARAMETER.sub(_numbered(), statement).strip()
+
+
+def _executed(row: dict[str, Any], ends: Mapping[int, float]) -> Executed:
     held = row["locks"]
     rewritten = row["rewritten"]
     locks = {
@@ -89,11 +119,13 @@ def _executed(row: dict[str, object]) -> Executed:
     }
     number = row["transaction"]
     return Executed(
-        sql=PARAMETER.sub(_numbered(), str(row["sql"])).strip(),
+        sql=_bare(row["sql"]),
         author=str(row["author"]),
         transaction=number if isinstance(number, int) else None,
         locks=locks,
         rewritten=tuple(rewritten) if isinstance(rewritten, list) else (),
+        seconds=row["ended"] - row["began"],
+        held_seconds=ends.get(number, row["ended"]) - row["began"],
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from platform_kit.database import Database
 from platform_kit.errors import LockUnavailable, PhaseUnknown, RevertRefused
+from platform_kit.migrations.ahead import ahead
 from platform_kit.migrations.bookkeeping import keep_books
 from platform_kit.migrations.guard import Guard
 from platform_kit.migrations.limits import PATIENCE_SECONDS
@@ -82,11 +83,16 @@ def upgrade(
     """Upgrade to the phase's head. Waits for a runner that is at work; does nothing where nothing is to do.
 
     `database_url` is the URL, or the file that holds it. A contract run also ends what was kept in a shadow until a date that is over.
+    On the schema of a newer release nothing is to do, or `SchemaAhead` is raised where it does not serve this one.
     """
     script = _script(service, phase=phase)
     with _at_work(database_url, patience_seconds) as guard:
         before, known = _heads(guard), _recorded(guard)
-        _run(script, guard, lambda script, at: _up(script, phase, at))
+        newer = ahead(service, before, script)
+        if newer is None:
+            _run(script, guard, lambda script, at: _up(script, phase, at))
+        else:
+            newer.require_served(_applied(database_url), phase=phase)
         purged = purge(guard) if phase == "contract" else []
         recorded = _recorded(guard)
         applied = [revision for revision in recorded if revision not in known]
@@ -111,6 +117,8 @@ def revert(
     script = _script(service, phase="expand")
     with _at_work(database_url, patience_seconds) as guard:
         before, known = _heads(guard), _recorded(guard)
+        if newer := ahead(service, before, script):
+            newer.refuse_revert()
         _refuse(script, to=to, known=known)
         _run(script, guard, lambda script, at: _down(script, to, at))
         left = _recorded(guard)
@@ -126,15 +134,18 @@ def plan(service: str, *, phase: str, database_url: str | Path, with_sql: bool =
     The statements (`with_sql`) are those that are left to do: a helper that finds a part done leaves it out.
     """
     script = _script(service, phase=phase)
+    there = _applied(database_url)
     guard = Guard(database_url)
     try:
         before = _heads(guard)
-        steps = _up(script, phase, tuple(before))
-        pending = [step.revision.revision for step in steps]
-        sql = _written(script, guard, phase, tuple(before)) if with_sql else None
+        newer = ahead(service, before, script)
+        if newer is not None:
+            newer.require_served(there, phase=phase)
+        steps = _up(script, phase, tuple(before)) if newer is None else []
+        sql = _written(script, guard, steps, at=tuple(before)) if with_sql else None
     finally:
         guard.close()
-    there = _applied(database_url)
+    pending = [step.revision.revision for step in steps]
     applied = [each.revision for each in there]
     return Plan(service, phase, before, applied, oldest_release(there), pending, sql)
 
@@ -249,10 +260,11 @@ def _down(script: ScriptDirectory, to: str, at: tuple[str, ...]) -> list[Revisio
 
 
 def _written(
-    script: ScriptDirectory, guard: Guard, phase: str, at: tuple[str, ...]
+    script: ScriptDirectory, guard: Guard, steps: list[RevisionStep], *, at: tuple[str, ...]
 ) -> dict[str, list[str]]:
     run = Run(guard, dry=True)
-    _run_environment(script, run, lambda script, at: _up(script, phase, at), heads=at)
+    if steps:
+        _run_environment(script, run, lambda *_: steps, heads=at)
     return run.sql
 
 

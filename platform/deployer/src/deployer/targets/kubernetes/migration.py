@@ -12,6 +12,7 @@ from deployer.errors import OperationError
 from deployer.model import Release
 from deployer.targets.kubernetes.names import Names
 from deployer.targets.kubernetes.pods import HINTS, LOG_LINES, stuck_code, waiting_of
+from deployer.targets.migrating import migration_failure
 
 if TYPE_CHECKING:
     from deployer.targets.kubernetes.charts import Charts
@@ -32,7 +33,7 @@ class Migrations:
         """Run a phase's migrations and return the revisions that were applied.
 
         One that a killed deployer began is waited for; one that failed is tried again. Raises
-        OperationError `migration-failed`.
+        OperationError `migration-failed`, or `schema-ahead` on the schema of a newer release.
         """
         job = self._charts.migration(release, phase)
         return self._carry_out(release, job, what=f"the {phase} migrations", told="applied")
@@ -58,7 +59,7 @@ class Migrations:
                 details=tuple(lines[-LOG_LINES:]),
             )
         if not succeeded:
-            raise _failed(release, what, tuple(lines[-LOG_LINES:]))
+            raise migration_failure(release, what, tuple(lines[-LOG_LINES:]))
         self._cluster.delete(path)
         return tuple(json.loads(lines[-1])[told]) if lines else ()
 
@@ -157,12 +158,3 @@ def _reverting(job: Object, release: Release, to: str) -> Object:
     program = ("python", "-m", "platform_kit.migrations", release.service)
     container["command"] = [*program, "--revert-to", to]
     return job
-
-
-def _failed(release: Release, what: str, details: tuple[str, ...]) -> OperationError:
-    return OperationError(
-        "migration-failed",
-        f"{what} of {release.name} failed; the live release is untouched",
-        hint=f"mend migrations/{release.service} and call again",
-        details=details,
-    )

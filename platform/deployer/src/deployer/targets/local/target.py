@@ -27,6 +27,7 @@ from deployer.targets.local.builds import Builds
 from deployer.targets.local.postgres import Postgres
 from deployer.targets.local.record import RecordStore
 from deployer.targets.local.router import Router
+from deployer.targets.migrating import migration_failure
 from deployer.targets.protocol import (
     ALL_SAFEGUARDS,
     FailedRequest,
@@ -71,7 +72,7 @@ class LocalTarget:
     def migrate(self, release: Release, *, phase: str) -> tuple[str, ...]:
         """Run the release's own migrations of a phase, and return the revisions it applied.
 
-        Raises OperationError `migration-failed`.
+        Raises OperationError `migration-failed`, or `schema-ahead` on the schema of a newer release.
         """
         return self._run_migrations(release, "--phase", phase, told="applied")
 
@@ -90,13 +91,8 @@ class LocalTarget:
             cwd=self.state,
         )
         if done.code != 0:
-            raise OperationError(
-                "migration-failed",
-                f"the migrations of {release.name} failed ({' '.join(options)});"
-                " the live release is untouched",
-                hint=f"mend migrations/{release.service} and call again",
-                details=done.tail,
-            )
+            what = f"the migrations ({' '.join(options)})"
+            raise migration_failure(release, what, done.tail)
         return tuple(json.loads(done.stdout.splitlines()[-1])[told])
 
     def scale(
