@@ -11,6 +11,7 @@ PLATFORM_CPU_LIMIT: {{ include "platform.cores" .Values.resources.limits.cpu | q
 PLATFORM_DRAIN_SECONDS: {{ .Values.drainSeconds | toString | quote }}
 PLATFORM_QUIET_SECONDS: {{ .Values.quietSeconds | toString | quote }}
 PLATFORM_FAULTS_ALLOWED: {{ .Values.faultsAllowed | toString | quote }}
+PLATFORM_FLAGS_FILE: /etc/flags/flags.json
 {{- if .Values.reload }}
 PLATFORM_RELOAD: "true"
 PLATFORM_RELOAD_FOLDER: /reload
