@@ -247,7 +247,7 @@ def test_nothing_else_is_sent_to_the_engine(docker):
     sent = re.findall(r"^\./(\S+)$", said.taken(), re.MULTILINE)
     wanted = re.compile(
         r"constraints\.txt|(charts|environments)/.+|migrations/.+\.(py|toml)"
-        r"|(platform|services)/[a-z]+/(src/.+|[A-Za-z]+|pyproject\.toml|releases\.toml|openapi/.+)"
+        r"|(platform|services)/[a-z]+/(src/.+|[A-Za-z]+|pyproject\.toml|releases\.toml|flags\.json|openapi/.+)"
     )
 
     assert f"services/{SERVICES[0]}/src/{SERVICES[0]}/app.py" in sent

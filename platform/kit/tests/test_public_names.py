@@ -72,10 +72,10 @@ def test_the_serving_program_does_not_import_what_only_the_worker_needs():
 
 
 def test_the_app_does_not_import_what_only_some_services_need():
-    """A service that calls nobody and verifies no token carries neither httpx nor PyJWT nor Alembic."""
+    """Nobody carries httpx, PyJWT, Alembic or OpenFeature without using them."""
     code = (
         "import platform_kit.app, platform_kit.serving, platform_kit.tokens, sys;"
-        "print(sorted({'httpx', 'jwt', 'alembic', 'sqlalchemy.orm'} & set(sys.modules)))"
+        "print(sorted({'httpx', 'jwt', 'alembic', 'sqlalchemy.orm', 'openfeature'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
@@ -136,3 +136,38 @@ def test_every_helper_says_which_lock_it_takes_and_when_it_may_be_called(name):
 
     assert re.search(r"Locks?\b", helper.__doc__)
     assert re.search(rf"\b{name}\b", migrations.__doc__)
+
+
+FLAGS = {
+    "BooleanFlag",
+    "Finding",
+    "FlagProvider",
+    "FlagSet",
+    "NumberFlag",
+    "StringFlag",
+    "check",
+    "flags_file",
+}
+
+
+def test_exactly_these_names_of_flags_are_public():
+    """Taking one away is a breaking change."""
+    from platform_kit import flags
+
+    assert set(dir(flags)) == FLAGS
+
+
+@pytest.mark.parametrize("name", sorted(FLAGS))
+def test_every_name_of_flags_can_be_imported(name):
+    """From where the table says it is."""
+    from platform_kit import flags
+
+    assert getattr(flags, name).__name__ == name
+
+
+def test_a_misspelt_name_of_flags_is_an_attribute_error():
+    """As in any other package."""
+    from platform_kit import flags
+
+    with pytest.raises(AttributeError, match="no attribute 'BoolFlag'"):
+        _ = flags.BoolFlag

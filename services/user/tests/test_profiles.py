@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from user.flags import SINGLE_SPACES
 from user.tables import profiles
 
 pytestmark = pytest.mark.integration
@@ -47,7 +48,8 @@ def test_writing_answers_what_reading_will(client, ada):
 )
 def test_a_name_is_kept_in_two_parts_and_answered_as_it_was(client, ada, name, given, family):
     """The first space divides it; nothing that was written is lost."""
-    written = put(client, ada, name).json
+    with SINGLE_SPACES.override(False):
+        written = put(client, ada, name).json
 
     assert (written["name"], written["given_name"], written["family_name"]) == (name, given, family)
 

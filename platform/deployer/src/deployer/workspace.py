@@ -27,6 +27,7 @@ from deployer.releases import Recorded, Version, parse_record
 SOURCES = (
     "services/{0}/pyproject.toml",
     "services/{0}/Dockerfile",
+    "services/{0}/flags.json",
     "services/{0}/src",
     "charts/{0}",
     "charts/platform",

@@ -9,6 +9,9 @@ from flask import Blueprint, Flask
 from platform_kit.database import Database
 from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
+from platform_kit.flags import FlagSet, flags_file
+from platform_kit.flags.exposition import FlagMetrics
+from platform_kit.flags.watch import FlagWatch
 from platform_kit.instance import Instance, Job
 from platform_kit.liveness import Activity
 from platform_kit.logs import configure_logs, identity
@@ -35,21 +38,27 @@ def create_app(
     database: Database | None = None,
     schema_oldest: str | None = None,
     background: Sequence[Job] = (),
+    flags: FlagSet | None = None,
     settings: InstanceSettings | None = None,
 ) -> Flask:
     """Return the app of `service`, its blueprints mounted below /api/v1.
 
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
-    the service's migrations declares), `background` the service's own threads.
+    the service's migrations declares), `background` the service's own threads. `flags` are read here, from
+    PLATFORM_FLAGS_FILE or what the service was shipped with, and watched from `start_background` on.
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
     app = Flask(service, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     needs = _needs(service, settings.version, schema_oldest) if database else None
-    instance = _instance(service, settings, _checks(database, needs), background)
+    watch = _watch(flags, settings) if flags else None
+    jobs = [watch.run_until, *background] if watch else background
+    instance = _instance(service, settings, _checks(database, needs), jobs)
     instance.attach(app)
+    if watch:
+        instance.metrics.registry.register(FlagMetrics(identity(service, settings), watch))
     observe_requests(app, instance)
     inject_faults(app, settings)
     render_problems(app)
@@ -73,6 +82,12 @@ def _instance(
         readiness=Readiness(activity, checks),
         jobs=tuple(jobs),
     )
+
+
+def _watch(flags: FlagSet, settings: InstanceSettings) -> FlagWatch:
+    watch = FlagWatch(flags, settings.flags_file or flags_file(flags.service))
+    watch.look()
+    return watch
 
 
 def _needs(service: str, version: str, schema_oldest: str | None) -> Needs | None:

@@ -11,6 +11,9 @@ KitError
 ├── Unreachable            try again later
 │   ├── ServiceUnreachable
 │   └── DatabaseUnreachable
+├── FlagsError             correct the flags' file: what it said before stays in force
+│   ├── FlagsUnreadable
+│   └── FlagInvalid
 └── MigrationError         correct the migrations
     ├── MigrationsMissing
     ├── PhaseUnknown
@@ -107,6 +110,33 @@ class DatabaseUnreachable(Unreachable):
     def __init__(self, cause: str) -> None:
         super().__init__(f"the database cannot be reached: {cause}")
         self.cause = cause
+
+
+class FlagsError(KitError):
+    """The flags' file can't be used. Nothing of it is in force."""
+
+
+class FlagsUnreadable(FlagsError):
+    """There is no file, or it is not in the form of one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the flags' file can't be read: {reason}\n"
+            "hint: https://flagd.dev/reference/flag-definitions has the form"
+        )
+        self.reason = reason
+
+
+class FlagInvalid(FlagsError):
+    """A flag's definition can't be used. The place is a path from the file's top."""
+
+    def __init__(self, flag: str, *, place: str, reason: str) -> None:
+        super().__init__(
+            f"flag {flag!r}: {place} {reason}\nhint: correct that place in the flags' file"
+        )
+        self.flag = flag
+        self.place = place
+        self.reason = reason
 
 
 class MigrationError(KitError):

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from platform_kit import Database, TokenVerifier, create_app, load_settings
+from user.flags import FLAGS
 from user.routes import routes
 from user.settings import UserSettings
 
@@ -16,4 +17,5 @@ def create() -> Flask:
         "user",
         blueprints=[routes(database, verifier)],
         database=database,
+        flags=FLAGS,
     )

@@ -11,6 +11,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from platform_kit import Database, Problem
+from user.flags import SINGLE_SPACES
 from user.tables import profiles
 
 
@@ -57,6 +58,8 @@ def write(database: Database, subject: str, *, name: str, language: str | None) 
     The given name is what comes before the first space. Without a language the one that was said
     before stays: older callers do not know of it.
     """
+    if SINGLE_SPACES.on(subject):
+        name = " ".join(name.split())
     given, _, family = name.partition(" ")
     change = {"given_name": given, "family_name": family, "updated_at": func.now()}
     if language is not None:

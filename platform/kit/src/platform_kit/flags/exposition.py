@@ -1,0 +1,47 @@
+"""What Prometheus reads of the flags: decisions by flag and variant, and whether the file is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from platform_kit.flags.watch import FlagWatch
+
+
+class FlagMetrics(Collector):
+    """Reads the counts of a service's flags, and the state of their file, at the moment of the scrape."""
+
+    def __init__(self, identity: Mapping[str, str], watch: FlagWatch) -> None:
+        self._identity = identity
+        self._watch = watch
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the decisions, then the file's state."""
+        yield self._decisions()
+        state = self._watch.state
+        yield self._gauge(
+            "flag_file_ok", "1 if what is in the file is in force", state.error is None
+        )
+        yield self._gauge("flag_file_loaded_timestamp_seconds", "Since when", state.loaded_at)
+        yield self._gauge("flag_file_info", "What is in force", 1, digest=state.digest)
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: registering must not sample."""
+        return []
+
+    def _decisions(self) -> CounterMetricFamily:
+        family = CounterMetricFamily(
+            "flag_decisions", "Decisions of flags", labels=[*self._identity, "flag", "variant"]
+        )
+        for flag in self._watch.flags:
+            for variant, number in flag.counts.numbers().items():
+                family.add_metric([*self._identity.values(), flag.key, variant], number)
+        return family
+
+    def _gauge(self, name: str, text: str, value: float, **labels: str) -> GaugeMetricFamily:
+        labels = {**self._identity, **labels}
+        family = GaugeMetricFamily(name, text, labels=list(labels))
+        family.add_metric(list(labels.values()), value)
+        return family
