@@ -10,6 +10,7 @@ from platform_kit.database import Database
 from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
 from platform_kit.flags import FlagSet, flags_file
+from platform_kit.flags.encounters import Encounters
 from platform_kit.flags.exposition import FlagMetrics
 from platform_kit.flags.watch import FlagWatch
 from platform_kit.instance import Instance, Job
@@ -46,7 +47,7 @@ def create_app(
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
     the service's migrations declares), `background` the service's own threads. `flags` are read here, from
-    PLATFORM_FLAGS_FILE or what the service was shipped with, and watched from `start_background` on.
+    PLATFORM_FLAGS_FILE where it is there or what the service was shipped with, and watched from `start_background` on.
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
@@ -57,9 +58,12 @@ def create_app(
     jobs = [watch.run_until, *background] if watch else background
     instance = _instance(service, settings, _checks(database, needs), jobs)
     instance.attach(app)
+    encounters = None
     if watch:
-        instance.metrics.registry.register(FlagMetrics(identity(service, settings), watch))
-    observe_requests(app, instance)
+        encounters = Encounters()
+        exposition = FlagMetrics(identity(service, settings), watch, encounters)
+        instance.metrics.registry.register(exposition)
+    observe_requests(app, instance, encounters)
     inject_faults(app, settings)
     render_problems(app)
     _serve_identity(app, identity(service, settings))
@@ -85,7 +89,7 @@ def _instance(
 
 
 def _watch(flags: FlagSet, settings: InstanceSettings) -> FlagWatch:
-    watch = FlagWatch(flags, settings.flags_file or flags_file(flags.service))
+    watch = FlagWatch(flags, flags_file(flags.service), settings.flags_file)
     watch.look()
     return watch
 

@@ -41,14 +41,24 @@ class State:
 
 
 class FlagWatch:
-    """Keeps a service's flags as its file says."""
+    """Keeps a service's flags as its file says: the environment's, once it has one, else the shipped one."""
 
-    def __init__(self, flags: FlagSet, path: Path) -> None:
+    def __init__(self, flags: FlagSet, shipped: Path, own: Path | None = None) -> None:
         self.flags = flags
-        self.path = path
+        self._shipped = shipped
+        self._own = own
         self.state = State()
         self._seen: Signature | None = None
         self._digest = ""
+        self._owned = False
+
+    @property
+    def path(self) -> Path:
+        """The file that is looked at. An environment's own that was there and is away is no reason to go back."""
+        if self._own is not None and (self._owned or self._own.exists()):
+            self._owned = True
+            return self._own
+        return self._shipped
 
     def run_until(self, stop: threading.Event) -> None:
         """Look every 100 ms until told to stop."""
