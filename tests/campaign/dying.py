@@ -24,7 +24,7 @@ from deployer.releases import Version
 
 WRITES = ("append", "finish")
 ACTIONS = ("migrate", "scale", "smoke", "shift", "promote", "retire")
-PRODUCT, NEW = ServiceName("product"), Version(1, 1, 0)
+PRODUCT, NEW = ServiceName("product"), Version(1, 3, 0)
 
 
 class Fate:

@@ -219,6 +219,27 @@ def test_a_changed_configuration_has_another_name(rendered):
     assert changed.items() <= other["data"].items()
 
 
+def test_both_slots_read_the_flags_of_one_map_that_may_be_missing(rendered):
+    """As a folder, which the kubelet swaps whole: below a subPath nothing ever changes."""
+    read = {}
+    for slot in ("blue", "green"):
+        manifests = rendered(part="slot", slot=slot)
+        (told,), (deployment,) = (of_kind(manifests, kind) for kind in ("ConfigMap", "Deployment"))
+        pod = deployment["spec"]["template"]["spec"]
+        (mount,) = [
+            each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "flags"
+        ]
+        (volume,) = [each for each in pod["volumes"] if each["name"] == "flags"]
+        read[slot] = (mount, volume["configMap"], told["data"]["PLATFORM_FLAGS_FILE"])
+
+    assert read["blue"] == read["green"]
+    assert read["blue"] == (
+        {"name": "flags", "mountPath": "/run/flags", "readOnly": True},
+        {"name": "product-flags", "optional": True},
+        "/run/flags/flags.json",
+    )
+
+
 def test_limits_are_told_to_the_instance_in_its_units(rendered):
     """Which reports its use as a share of them."""
     limits = {"cpu": "500m", "memory": "1Gi"}

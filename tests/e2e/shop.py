@@ -16,7 +16,7 @@ from deployer.model import ServiceName
 from deployer.releases import Version
 
 PRODUCT, USER = ServiceName("product"), ServiceName("user")
-OLD, NEW = Version(1, 0, 0), Version(1, 1, 0)
+OLD, NEW = Version(1, 0, 0), Version(1, 3, 0)
 # What the stack comes up with: what was released later is rolled out by the tests.
 FIRST = {service: Wanted(service, OLD) for service in (PRODUCT, USER)}
 SERVED_BY = re.compile(r"product@(\S+) \((blue|green)\)")

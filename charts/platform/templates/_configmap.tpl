@@ -11,11 +11,11 @@ PLATFORM_CPU_LIMIT: {{ include "platform.cores" .Values.resources.limits.cpu | q
 PLATFORM_DRAIN_SECONDS: {{ .Values.drainSeconds | toString | quote }}
 PLATFORM_QUIET_SECONDS: {{ .Values.quietSeconds | toString | quote }}
 PLATFORM_FAULTS_ALLOWED: {{ .Values.faultsAllowed | toString | quote }}
-PLATFORM_FLAGS_FILE: /etc/flags/flags.json
 {{- if .Values.reload }}
 PLATFORM_RELOAD: "true"
 PLATFORM_RELOAD_FOLDER: /reload
 {{- end }}
+PLATFORM_FLAGS_FILE: /run/flags/flags.json
 {{ include "platform.prefix" . }}_DATABASE_URL_FILE: /run/secrets/database/url
 {{ include "platform.prefix" . }}_ROUTER_URL: {{ .Values.routerUrl | quote }}
 # glibc keeps an arena a thread otherwise, and freed blocks of up to 32 MB.

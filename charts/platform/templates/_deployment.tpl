@@ -76,21 +76,14 @@ spec:
             {{- toYaml .Values.resources | nindent 12 }}
           volumeMounts:
             {{- include "platform.database.mount" . | nindent 12 }}
-            # As a folder: a file that is mounted by itself never changes.
-            - name: flags
-              mountPath: /etc/flags
-              readOnly: true
+            {{- include "platform.flags.mount" . | nindent 12 }}
             {{- if .Values.reload }}
             - name: reload
               mountPath: /reload
             {{- end }}
       volumes:
         {{- include "platform.database.volume" . | nindent 8 }}
-        # The environment's, made with the first change of a flag; until then the image's own are in force.
-        - name: flags
-          configMap:
-            name: {{ .Chart.Name }}-flags
-            optional: true
+        {{- include "platform.flags.volume" . | nindent 8 }}
         {{- if .Values.reload }}
         - name: reload
           emptyDir:

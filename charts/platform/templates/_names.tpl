@@ -72,6 +72,23 @@ app.kubernetes.io/component: server
   readOnly: true
 {{- end }}
 
+{{/*
+Both slots' flags, in a ConfigMap that is not a release's: they change while releases stay. A folder, as the kubelet swaps
+nothing below a subPath; and one that may be missing: then the flags are those of the image.
+*/}}
+{{- define "platform.flags.volume" -}}
+- name: flags
+  configMap:
+    name: {{ .Chart.Name }}-flags
+    optional: true
+{{- end }}
+
+{{- define "platform.flags.mount" -}}
+- name: flags
+  mountPath: /run/flags
+  readOnly: true
+{{- end }}
+
 {{/* What the namespace's level `restricted` asks for, and the file's group. */}}
 {{- define "platform.security.pod" -}}
 runAsNonRoot: true

@@ -1,11 +1,14 @@
 """Cancelling: the stock comes back once, whatever happens on the way."""
 
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
 from order import cancellation
-from order.orders import CustomerId
+from order.orders import CustomerId, Status, columns
+from order.tables import orders
 
 pytestmark = pytest.mark.integration
 
@@ -19,15 +22,30 @@ def order_id(ada, tea):
 
 
 def test_cancelling_answers_the_cancelled_order(ada, shop, tea, order_id):
-    """Nothing of it changed but the status, and the stock is back."""
+    """Nothing of it changed but the status and when it did, and the stock is back."""
     placed = ada.get(f"orders/{order_id}").json
 
     answer = ada.cancel(order_id)
 
     assert answer.status_code == 200
-    assert answer.json == {**placed, "status": "cancelled"}
+    assert placed["cancelled_at"] is None
+    now = {"status": "cancelled", "cancelled_at": answer.json["cancelled_at"]}
+    assert answer.json == {**placed, **now}
+    assert datetime.fromisoformat(now["cancelled_at"]) > datetime.fromisoformat(
+        placed["created_at"]
+    )
     assert ada.get(f"orders/{order_id}").json == answer.json
     assert (shop.stock[tea], shop.held) == (100, {})
+
+
+def test_what_an_older_release_cancelled_is_cancelled_at_an_unknown_time(ada, database, order_id):
+    """It writes the status only."""
+    with database.begin() as connection:
+        connection.execute(update(orders).values(**columns(Status.CANCELLED)))
+
+    found = ada.get(f"orders/{order_id}").json
+
+    assert (found["status"], found["cancelled_at"]) == ("cancelled", None)
 
 
 def test_cancelling_again_changes_nothing(ada, router, shop, tea, order_id):

@@ -3,8 +3,10 @@
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
-from order import placement
+from order import orders, placement, tables
+from order.orders import CustomerId, Status
 
 pytestmark = pytest.mark.integration
 
@@ -91,3 +93,20 @@ def test_an_order_that_is_not_placed_is_never_seen(ada, database, stock, purchas
     assert ada.orders() == []
     assert ada.get(f"orders/{begun.id}").status_code == 404
     assert ada.cancel(begun.id).status_code == 404
+
+
+@pytest.mark.parametrize("status", Status)
+def test_what_is_shown_is_what_is_visible(ada, database, tea, status):
+    """The database's condition and the code's set are one."""
+    ada.place({tea: 1})
+    with database.begin() as connection:
+        connection.execute(update(tables.orders).values(**orders.columns(status)))
+
+    assert bool(ada.orders()) is (status in orders.VISIBLE)
+
+
+def test_a_page_is_read_from_the_index_of_what_is_shown(database, plan):
+    """Its reader meets no order that is still pending, or never became one."""
+    first = plan(lambda: orders.page(database, CustomerId("ada"), after=None, limit=20))
+
+    assert "orders_shown" in first

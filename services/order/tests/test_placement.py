@@ -22,6 +22,7 @@ def test_placing_answers_the_order(ada, tea, cup):
         ],
         "total": "29.50",
         "created_at": answer.json["created_at"],
+        "cancelled_at": None,
     }
     age = datetime.now(UTC) - datetime.fromisoformat(answer.json["created_at"])
     assert abs(age) < timedelta(minutes=1)

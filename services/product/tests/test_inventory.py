@@ -1,6 +1,9 @@
 """Filling the catalogue, and setting stock."""
 
 import pytest
+from sqlalchemy import select
+
+from product.tables import products
 
 pytestmark = pytest.mark.integration
 
@@ -12,7 +15,7 @@ def test_adding_a_product_answers_it_with_its_id(client):
     answer = client.post("/api/v1/inventory", json=BODY)
 
     assert answer.status_code == 201
-    assert answer.json == {**BODY, "id": answer.json["id"], "description": ""}
+    assert answer.json == {**BODY, "id": answer.json["id"], "description": "", "category": None}
     assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
 
 
@@ -24,6 +27,15 @@ def test_a_product_may_have_a_description(client):
 
     assert answer.status_code == 201
     assert answer.json["description"] == "First flush.\nLoose."
+    assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
+
+
+def test_a_product_may_have_a_category(client):
+    """One that fits into a URL as it is."""
+    answer = client.post("/api/v1/inventory", json={**BODY, "category": "green-tea-2"})
+
+    assert answer.status_code == 201
+    assert answer.json["category"] == "green-tea-2"
     assert client.get(f"/api/v1/products/{answer.json['id']}").json == answer.json
 
 
@@ -62,6 +74,8 @@ def test_of_many_that_add_one_sku_at_once_one_succeeds(app, client, together):
         ("0", "0.00"),
         ("0.01", "0.01"),
         ("9999999999.99", "9999999999.99"),
+        ("0.29", "0.29"),
+        ("1E+1", "10.00"),
         (3, "3.00"),
         (1.5, "1.50"),
     ],
@@ -72,6 +86,13 @@ def test_a_price_is_shown_with_two_decimals(client, price, shown):
 
     assert answer.status_code == 201
     assert answer.json["price"] == shown
+
+
+def test_a_price_is_kept_in_whole_cents(client, database):
+    """No rounding on the way: 0.29 is not 28.999."""
+    client.post("/api/v1/inventory", json={**BODY, "price": "0.29"})
+    with database.connect() as connection:
+        assert connection.execute(select(products.c.price_cents)).scalar_one() == 29
 
 
 @pytest.mark.parametrize(
@@ -87,6 +108,13 @@ def test_a_price_is_shown_with_two_decimals(client, price, shown):
         ("name", "   "),
         ("name", "x" * 201),
         ("name", "tea\0"),
+        ("category", ""),
+        ("category", "x" * 65),
+        ("category", "Tea"),
+        ("category", "green tea"),
+        ("category", "tea-"),
+        ("category", "tea\n"),
+        ("category", 7),
         ("price", "-0.01"),
         ("price", "1.005"),
         ("price", "10000000000.00"),

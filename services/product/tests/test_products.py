@@ -29,6 +29,7 @@ def test_a_product_shows_these_fields(client, stocked):
         "price": "12.50",
         "stock": 7,
         "description": "",
+        "category": None,
     }
 
 
@@ -75,6 +76,19 @@ def test_following_the_pages_shows_every_product_once(client, stocked, limit, si
     assert [product_id for page in found for product_id in page] == ids
 
 
+def test_the_catalogue_of_a_category_has_its_products_alone(client, stocked):
+    """Page by page as the whole; one that nothing is in is empty."""
+    ids = [stocked(category=category) for category in ("tea", "cups", "tea", None, "tea")]
+    first = client.get("/api/v1/products?category=tea&limit=2").json
+    rest = client.get(f"/api/v1/products?category=tea&after={first['next_after']}").json
+    none = client.get("/api/v1/products?category=coffee").json
+
+    assert [item["id"] for item in first["items"]] == [ids[0], ids[2]]
+    assert [item["id"] for item in rest["items"]] == [ids[4]]
+    assert rest["next_after"] is None
+    assert none == {"items": [], "next_after": None}
+
+
 def test_a_page_holds_twenty_unless_told_otherwise(client, stocked):
     """The default limit."""
     ids = [stocked() for _ in range(21)]
@@ -115,6 +129,8 @@ def test_after_the_last_product_there_is_nothing(client, stocked):
         ("limit=", "limit"),
         ("after=-1", "after"),
         ("after=x", "after"),
+        ("category=", "category"),
+        ("category=Green tea", "category"),
         (f"after={2**63}", "after"),
     ],
 )

@@ -1,16 +1,40 @@
 """User's flags: their file goes with the code, and what each does on and off."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from platform_kit.flags import check
+from platform_kit.instance import Instance
 from user.flags import FLAGS, SINGLE_SPACES
 
+SERVICE = Path(__file__).parents[1]
+GUIDE = SERVICE.parents[1] / "docs/guides/feature-flags.md"
 PROFILE = "/api/v1/profile"
 
 
 def test_the_file_and_the_code_go_together():
     """Nothing unknown, nothing missing, nothing of another type."""
     assert check(FLAGS) == []
+
+
+def test_the_app_decides_by_the_file(instance):
+    """Not only the tests know of it."""
+    app = instance("postgresql://127.0.0.1:9/nowhere", "http://127.0.0.1:9")
+    page = Instance.of(app).metrics.exposition().decode()
+
+    assert re.findall(r"^flag_file_ok{.*} (\S+)$", page, re.MULTILINE) == ["1.0"]
+
+
+@pytest.mark.parametrize(
+    ("language", "file"), [("python", "src/user/flags.py"), ("json", "flags.json")]
+)
+def test_the_guide_shows_the_flag_as_it_is(language, file):
+    """The declaration and the definition, word by word."""
+    shown = GUIDE.read_text().partition(f"```{language}\n")[2].partition("```")[0]
+
+    assert shown.strip() in (SERVICE / file).read_text()
 
 
 @pytest.mark.integration

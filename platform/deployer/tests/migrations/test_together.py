@@ -7,9 +7,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Column, Enum, Integer, MetaData, Table, create_engine
 
 from deployer.migrations.suites import Suite
 from deployer.migrations.together import write_together
+from deployer.migrations.writing import Writer
 from deployer.model import Release, ServiceName
 from platform_kit.migrations import upgrade
 
@@ -95,3 +97,23 @@ def test_who_could_write_nothing_has_shown_nothing(database_url, both):
 
     assert "user@1.0.0 wrote 0 rows, without profiles" in found.summary
     assert not found.passed
+
+
+def test_of_a_closed_set_its_own_values_are_written(database_url):
+    """Any other would be refused, and the table left out: what is beside it would never be tried."""
+    colour = Enum("red", "blue", native_enum=False, create_constraint=True, name="colours")
+    cups = Table(
+        "cups",
+        MetaData(),
+        Column("id", Integer, primary_key=True, autoincrement=False),
+        Column("colour", colour, nullable=False),
+    )
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://", 1))
+    cups.metadata.create_all(engine)
+    writer = Writer(cups.metadata, engine, number=1)
+    writer.write(0.2)
+    writer.verify()
+    engine.dispose()
+
+    assert writer.left_out == {}
+    assert writer.wrote > 0

@@ -47,7 +47,7 @@ def create_app(
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
     the service's migrations declares), `background` the service's own threads. `flags` are read here, from
-    PLATFORM_FLAGS_FILE where it is there or what the service was shipped with, and watched from `start_background` on.
+    PLATFORM_FLAGS_FILE or, while that is not there, as the service was shipped; `start_background` watches them.
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
@@ -89,7 +89,7 @@ def _instance(
 
 
 def _watch(flags: FlagSet, settings: InstanceSettings) -> FlagWatch:
-    watch = FlagWatch(flags, flags_file(flags.service), settings.flags_file)
+    watch = FlagWatch(flags, flags_file(flags.service), awaited=settings.flags_file)
     watch.look()
     return watch
 

@@ -14,6 +14,7 @@ KitError
 ├── FlagsError             correct the flags' file: what it said before stays in force
 │   ├── FlagsUnreadable
 │   └── FlagInvalid
+├── FlagsUndeclared        the service has no flags
 └── MigrationError         correct the migrations
     ├── MigrationsMissing
     ├── PhaseUnknown
@@ -137,6 +138,17 @@ class FlagInvalid(FlagsError):
         self.flag = flag
         self.place = place
         self.reason = reason
+
+
+class FlagsUndeclared(KitError):
+    """A service has no module with its flags."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"{service!r} declares no flags: {service}/flags.py has no FLAGS\n"
+            "hint: docs/guides/feature-flags.md says how to declare one"
+        )
+        self.service = service
 
 
 class MigrationError(KitError):

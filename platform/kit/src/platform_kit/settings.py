@@ -41,7 +41,7 @@ class InstanceSettings(BaseSettings):
     memory_limit_mb: float = Field(default=256, gt=0)
     cpu_limit: float = Field(default=1.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    # Instead of the flags that the service was shipped with, from when it is there.
+    # Instead of the flags that the service was shipped with, from when it is there on.
     flags_file: Path | None = None
     # For development; with a folder, the code runs from a copy there.
     reload: bool = False

@@ -23,7 +23,8 @@ def listing() -> BooleanFlag:
 
 @pytest.fixture
 def flags(listing: BooleanFlag) -> FlagSet:
-    return FlagSet("product", listing)
+    """The flags of a service that is not installed: nothing is shipped."""
+    return FlagSet("nobody", listing)
 
 
 @pytest.fixture

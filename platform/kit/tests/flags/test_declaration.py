@@ -1,6 +1,7 @@
 """Declared flags: what they decide, for whom, and what they count."""
 
 import contextlib
+import sys
 import threading
 from datetime import date
 
@@ -116,6 +117,16 @@ def test_a_result_that_is_no_variant_counts_as_the_codes_default(listing):
     assert listing.counts.numbers()["(default)"] == 1
 
 
+@pytest.fixture
+def restless():
+    """Threads that change places as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
 def test_no_decision_goes_uncounted_among_threads_and_changes(flags, listing):
     """Eight threads ask while the definition changes: exact, without a lock."""
     definitions = [parse_flags(content(new_listing=split(share))) for share in (0, 50, 100)]
@@ -148,6 +159,7 @@ def test_no_decision_goes_uncounted_among_threads_and_changes(flags, listing):
     assert wrong == []
 
 
+@pytest.mark.usefixtures("restless")
 def test_a_flag_that_is_always_on_is_never_off_while_its_file_changes(flags, listing):
     """From one share to another the callers that both have keep it: no moment is in between."""
     both = [parse_flags(content(new_listing=split(share))) for share in (60, 90)]

@@ -1,6 +1,7 @@
 """Flags in an app: read when it is made, watched while it serves, and told on /metrics."""
 
 import time
+from pathlib import Path
 
 import pytest
 from flag_files import content, definition, split
@@ -60,7 +61,8 @@ def test_the_file_is_told(app):
 
     assert value(app, "flag_file_ok") == 1
     assert abs(value(app, "flag_file_loaded_timestamp_seconds") - time.time()) < 60
-    assert (labels.items() >= IDENTITY.items(), len(labels["digest"]), one) == (True, 12, 1)
+    assert labels == {**IDENTITY, "file": labels["file"], "digest": labels["digest"]}
+    assert (Path(labels["file"]).name, len(labels["digest"]), one) == ("flags.json", 12, 1)
 
 
 def test_a_broken_file_is_told(app, listing, write, tmp_path, eventually):
@@ -87,6 +89,24 @@ def test_an_app_that_is_made_without_its_file_serves_the_codes_defaults(
     assert app.test_client().get("/api").status_code == 200
     assert listing.on("ada") is False
     assert value(app, "flag_file_ok") == value(app, "flag_file_loaded_timestamp_seconds") == 0
+
+
+def test_the_setting_may_name_a_file_that_comes_later(
+    make_app, settings, flags, listing, monkeypatch, tmp_path, eventually
+):
+    """A ConfigMap that is made after the pod: until then the shipped file is in force, and not ever after."""
+    shipped, awaited = tmp_path / "shipped.json", tmp_path / "mounted.json"
+    shipped.write_text(content(new_listing=definition(defaultVariant="on")))
+    monkeypatch.setattr("platform_kit.app.flags_file", lambda _: shipped)
+    app = make_app(flags=flags, settings=settings.model_copy(update={"flags_file": awaited}))
+    before = listing.on("ada")
+    with start_background(app):
+        awaited.write_text(content(new_listing=definition()))
+        eventually(lambda: not listing.on("ada"))
+        awaited.unlink()
+        eventually(lambda: value(app, "flag_file_ok") == 0)
+
+    assert (before, listing.on("ada")) == (True, False)
 
 
 def test_a_service_without_flags_tells_nothing_of_them(make_app):

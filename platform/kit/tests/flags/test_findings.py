@@ -6,11 +6,11 @@ import pytest
 from flag_files import ALL, boolean, definition
 
 from platform_kit.flags import BooleanFlag, Finding, FlagSet, check, flags_file
-from platform_kit.flags.findings import Problem
+from platform_kit.flags.findings import FindingKind
 
 
-def problems(found):
-    return [(finding.problem, finding.flag) for finding in found]
+def kinds(found):
+    return [(finding.kind, finding.flag) for finding in found]
 
 
 def test_what_goes_together_has_no_findings(flags, write):
@@ -24,14 +24,14 @@ def test_a_flag_that_is_not_declared_is_found(flags, write):
     """A slip in the key, or one that was forgotten when the code went."""
     path = write(new_listing=definition(), new_listign=definition())
 
-    assert problems(check(flags, path)) == [(Problem.UNKNOWN, "new-listign")]
+    assert kinds(check(flags, path)) == [(FindingKind.UNKNOWN, "new-listign")]
 
 
 def test_a_flag_that_is_not_in_the_file_is_found(flags, write):
     """It says what everybody gets."""
     (finding,) = check(flags, write())
 
-    assert (finding.problem, finding.flag) == (Problem.MISSING, "new-listing")
+    assert (finding.kind, finding.flag) == (FindingKind.MISSING, "new-listing")
     assert "everybody gets False" in finding.text
 
 
@@ -39,7 +39,7 @@ def test_a_flag_of_another_type_is_found(flags, write):
     """With the place in the file."""
     (finding,) = check(flags, write(new_listing=definition(variants={"on": 1, "off": 0})))
 
-    assert (finding.problem, finding.flag) == (Problem.WRONG_TYPE, "new-listing")
+    assert (finding.kind, finding.flag) == (FindingKind.WRONG_TYPE, "new-listing")
     assert "flags.new-listing.variants is of type number" in finding.text
 
 
@@ -52,7 +52,7 @@ def test_a_flag_is_expired_from_its_day_on(write, today, found):
     flag = BooleanFlag("old", **{**ALL, "expires": date(2026, 2, 28)}, default=False)
     findings = check(FlagSet("product", flag), write(old=definition()), today=today)
 
-    assert problems(findings) == [(Problem.EXPIRED, "old")] * found
+    assert kinds(findings) == [(FindingKind.EXPIRED, "old")] * found
     assert all("flag 'old' of us was to be gone by 2026-02-28" in each.text for each in findings)
 
 
@@ -67,9 +67,9 @@ def test_a_flag_that_is_broken_is_found_with_its_place(flags, write):
     """It alone: the rest of the file was not looked at."""
     found = check(flags, write(new_listing={"state": "ON"}), today=date(3000, 1, 1))
 
-    assert problems(found) == [
-        (Problem.EXPIRED, "new-listing"),
-        (Problem.FILE_BROKEN, "new-listing"),
+    assert kinds(found) == [
+        (FindingKind.EXPIRED, "new-listing"),
+        (FindingKind.FILE_BROKEN, "new-listing"),
     ]
     assert "flags.new-listing.state" in found[1].text
 
@@ -81,7 +81,7 @@ def test_a_file_that_is_none_is_found(flags, tmp_path, text):
     if text:
         path.write_text(text)
 
-    assert problems(check(flags, path)) == [(Problem.FILE_BROKEN, "")]
+    assert kinds(check(flags, path)) == [(FindingKind.FILE_BROKEN, "")]
 
 
 def test_the_file_is_the_one_that_the_service_is_shipped_with(tmp_path, monkeypatch):
@@ -105,5 +105,5 @@ def test_a_service_that_is_not_installed_has_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (finding,) = check(FlagSet("no-such-service", boolean()))
 
-    assert finding == Finding(Problem.FILE_BROKEN, "", finding.text)
+    assert finding == Finding(FindingKind.FILE_BROKEN, "", finding.text)
     assert "no-such-service/flags.json" in finding.text

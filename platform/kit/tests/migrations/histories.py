@@ -27,7 +27,8 @@ depends_on = {depends!r}
 
 def upgrade():
 {body}
-
+"""
+DOWNGRADE = """
 
 def downgrade():
 {undo}
@@ -65,7 +66,7 @@ class History:
         undo="pass",
         oldest_release="1.1.0",
     ):
-        """Write a revision; one on the contract branch declares its window."""
+        """Write a revision; one on the contract branch declares its window, and has no way back."""
         contract = label == "contract" or name.startswith("c")
         code = REVISION.format(
             name=name,
@@ -74,8 +75,9 @@ class History:
             depends=depends,
             window=f"oldest_release = {oldest_release!r}" if contract and oldest_release else "",
             body=indent(body.strip("\n"), "    "),
-            undo=indent(undo.strip("\n"), "    "),
         )
+        if not contract:
+            code += DOWNGRADE.format(undo=indent(undo.strip("\n"), "    "))
         (self.folder / "versions" / f"{name}.py").write_text(code)
 
     def expand(self, body, *, undo="pass"):

@@ -26,11 +26,11 @@ def cancel(database: Database, stock: Stock, customer: CustomerId, *, order_id: 
 
 def begin(database: Database, customer: CustomerId, *, order_id: OrderId) -> bool:
     """Make the customer's order cancelling; False if there is nothing left to do, or no such order."""
-    open_ = table.c.status.in_((Status.PLACED, Status.CANCELLING))
+    open_ = orders.has(Status.PLACED, Status.CANCELLING)
     statement = (
         update(table)
         .where(table.c.id == order_id, table.c.customer == customer, open_)
-        .values(status=Status.CANCELLING, touched_at=func.now())
+        .values(**orders.columns(Status.CANCELLING), touched_at=func.now())
     )
     with database.begin() as connection:
         return connection.execute(statement).rowcount == 1
@@ -44,8 +44,8 @@ def settle(database: Database, stock: Stock, order_id: OrderId) -> None:
     stock.release(order_id)
     statement = (
         update(table)
-        .where(table.c.id == order_id, table.c.status == Status.CANCELLING)
-        .values(status=Status.CANCELLED)
+        .where(table.c.id == order_id, orders.has(Status.CANCELLING))
+        .values(**orders.columns(Status.CANCELLED), cancelled_at=func.now())
     )
     with database.begin() as connection:
         connection.execute(statement)

@@ -17,9 +17,9 @@ from itertools import groupby
 from typing import Any, NewType
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, tuple_
 
-from order.tables import order_items, orders
+from order.tables import Target, order_items, orders, shown
 from platform_kit import Database, Problem
 
 OrderId = NewType("OrderId", UUID)
@@ -39,6 +39,16 @@ class Status(StrEnum):
 
 VISIBLE = (Status.PLACED, Status.CANCELLING, Status.CANCELLED)
 
+# Each status in a row's two columns: where the order goes, and whether it is there. What is gone has no row.
+COLUMNS = {
+    Status.PENDING: (Target.PLACED, False),
+    Status.RELEASING: (Target.GONE, False),
+    Status.PLACED: (Target.PLACED, True),
+    Status.CANCELLING: (Target.CANCELLED, False),
+    Status.CANCELLED: (Target.CANCELLED, True),
+}
+STATUSES = {columns: status for status, columns in COLUMNS.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -51,12 +61,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order with its items, in the order of the products' ids."""
+    """An order with its items, in the order of the products' ids.
+
+    `cancelled_at` is None also where a release before 1.2.0 cancelled it.
+    """
 
     id: OrderId
     status: Status
     items: tuple[Item, ...]
     created_at: datetime
+    cancelled_at: datetime | None = None
 
     @property
     def total(self) -> Decimal:
@@ -100,6 +114,28 @@ def page(database: Database, customer: CustomerId, *, after: OrderId | None, lim
     return Page(items=items, next_after=items[-1].id if len(found) > limit else None)
 
 
+def has(*statuses: Status) -> ColumnElement[bool]:
+    """Return the condition of a row of `orders` that has one of the statuses."""
+    each = (COLUMNS[status] for status in statuses)
+    return or_(
+        *(
+            and_(orders.c.target_status == target, orders.c.settled.is_(settled))
+            for target, settled in each
+        )
+    )
+
+
+def columns(status: Status) -> dict[str, object]:
+    """Return what a row of `orders` with the status has in its columns."""
+    target, settled = COLUMNS[status]
+    return {"target_status": target, "settled": settled}
+
+
+def status_of(row: Row[Any]) -> Status:
+    """Return the status of a row of `orders`."""
+    return STATUSES[row.target_status, row.settled]
+
+
 def load(connection: Connection, chosen: Select[Any]) -> tuple[Order, ...]:
     """Return the chosen rows of `orders` with their items, newest first, as one snapshot has them."""
     rows = chosen.subquery()
@@ -115,7 +151,7 @@ def load(connection: Connection, chosen: Select[Any]) -> tuple[Order, ...]:
 def _visible_to(customer: CustomerId) -> Select[Any]:
     return (
         select(orders)
-        .where(orders.c.customer == customer, orders.c.status.in_(VISIBLE))
+        .where(orders.c.customer == customer, shown)
         .order_by(orders.c.created_at.desc(), orders.c.id.desc())
     )
 
@@ -133,7 +169,8 @@ def _order(rows: Iterable[Row[Any]]) -> Order:
     items = (Item(row.product_id, row.quantity, row.unit_price) for row in (first, *rest))
     return Order(
         id=OrderId(first.id),
-        status=Status(first.status),
+        status=status_of(first),
         items=tuple(items),
         created_at=first.created_at,
+        cancelled_at=first.cancelled_at,
     )

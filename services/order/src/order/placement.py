@@ -128,7 +128,7 @@ def begin(database: Database, purchase: Purchase, items: Iterable[Item]) -> Orde
             id=order_id,
             customer=purchase.customer,
             idempotency_key=purchase.key,
-            status=Status.PENDING,
+            **orders.columns(Status.PENDING),
         )
         .on_conflict_do_nothing(constraint="orders_idempotency_key")
         .returning(table.c.created_at)
@@ -192,15 +192,15 @@ def _priced(stock: Stock, purchase: Purchase) -> list[Item]:
 def _move(database: Database, order_id: OrderId, *, to: Status) -> bool:
     statement = (
         update(table)
-        .where(table.c.id == order_id, table.c.status == Status.PENDING)
-        .values(status=to)
+        .where(table.c.id == order_id, orders.has(Status.PENDING))
+        .values(**orders.columns(to))
     )
     with database.begin() as connection:
         return connection.execute(statement).rowcount == 1
 
 
 def _discard(database: Database, order_id: OrderId) -> None:
-    unseen = table.c.status.in_((Status.PENDING, Status.RELEASING))
+    unseen = orders.has(Status.PENDING, Status.RELEASING)
     with database.begin() as connection:
         connection.execute(delete(table).where(table.c.id == order_id, unseen))
 

@@ -129,6 +129,7 @@ def _rendered(order: Order) -> dict[str, object]:
         "items": items,
         "total": _money(order.total),
         "created_at": order.created_at.isoformat(),
+        "cancelled_at": order.cancelled_at.isoformat() if order.cancelled_at else None,
     }
 
 

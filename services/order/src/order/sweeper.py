@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, literal, select, update
 
 from order import cancellation, placement
-from order.orders import OrderId, Status
+from order.orders import OrderId, Status, has, status_of
 from order.stock import ProductUnavailable, Stock
-from order.tables import orders, unsettled
+from order.tables import Target, orders, unsettled
 from platform_kit import Database, logger
 
 # Whoever places or cancels is done, or has given up, after two calls of 2 s: older is left over.
@@ -73,13 +73,17 @@ def claim(database: Database) -> Leftover | None:
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    status = case((orders.c.status == Status.PENDING, Status.RELEASING), else_=orders.c.status)
+    target = orders.c.target_status
+    gone = literal(Target.GONE, target.type)
     statement = (
         update(orders)
         .where(orders.c.id == oldest.scalar_subquery())
-        .values(status=status, touched_at=func.now())
-        .returning(orders.c.id, orders.c.status)
+        .values(
+            target_status=case((has(Status.PENDING), gone), else_=target),
+            touched_at=func.now(),
+        )
+        .returning(orders.c.id, target, orders.c.settled)
     )
     with database.begin() as connection:
         row = connection.execute(statement).one_or_none()
-    return Leftover(OrderId(row.id), Status(row.status)) if row else None
+    return Leftover(OrderId(row.id), status_of(row)) if row else None

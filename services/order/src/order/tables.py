@@ -1,10 +1,14 @@
 """The tables of order's database, as the newest revision in migrations/order leaves them."""
 
+from enum import StrEnum
+
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Enum,
     ForeignKey,
     Index,
     Integer,
@@ -15,33 +19,58 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
-    text,
+    literal_column,
+    or_,
 )
 
 metadata = MetaData()
 
-# customer: the subject of the token, auth's and opaque here. touched_at: when somebody last began
-# to work on the order; the sweeper leaves it alone for a while from then on.
+
+class Target(StrEnum):
+    """What becomes of an order."""
+
+    PLACED = "placed"
+    GONE = "gone"  # it failed: nothing of it is to be left
+    CANCELLED = "cancelled"
+
+
+# customer: the subject of the token, auth's and opaque here. target_status: where the order goes;
+# settled: whether it is there, and nothing is left to do at product. touched_at: when somebody last
+# began to work on the order; the sweeper leaves it alone for a while from then on.
 orders = Table(
     "orders",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("customer", Text, nullable=False),
     Column("idempotency_key", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    Column(
+        "target_status",
+        Enum(
+            Target,
+            name="orders_target_status",
+            native_enum=False,  # a text with a check: a type's values can't be taken back
+            create_constraint=True,
+            length=16,
+            values_callable=lambda target: [each.value for each in target],
+        ),
+        nullable=False,
+    ),
+    Column("settled", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("touched_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("cancelled_at", DateTime(timezone=True)),
     UniqueConstraint("customer", "idempotency_key", name="orders_idempotency_key"),
 )
 
-Index("orders_of_customer", orders.c.customer, orders.c.created_at, orders.c.id)
+# What a customer sees, and what the sweeper looks for. Without parameters: only so will PostgreSQL
+# always see that a query and its index speak of the same rows.
+shown = or_(orders.c.settled, orders.c.target_status == literal_column("'cancelled'"))
+unsettled = ~orders.c.settled
 
-# What the sweeper looks for. Spelled out, without parameters: only so will PostgreSQL always see
-# that the query and its index speak of the same rows.
-unsettled = text("status IN ('pending', 'releasing', 'cancelling')")
+Index("orders_shown", orders.c.customer, orders.c.created_at, orders.c.id, postgresql_where=shown)
 
 # Small however many orders there are: the sweeper reads it every other second.
-Index("orders_unsettled", orders.c.touched_at, postgresql_where=unsettled)
+Index("orders_to_settle", orders.c.touched_at, postgresql_where=unsettled)
 
 order_items = Table(
     "order_items",

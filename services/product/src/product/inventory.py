@@ -22,12 +22,29 @@ class SkuTaken(Problem):
 
 
 def add(
-    database: Database, *, sku: str, name: str, price: Decimal, stock: int, description: str = ""
+    database: Database,
+    *,
+    sku: str,
+    name: str,
+    price: Decimal,
+    stock: int,
+    description: str = "",
+    category: str | None = None,
 ) -> Product:
-    """Put a new product into the catalogue and return it; raise `SkuTaken` if its sku has one."""
+    """Put a new product into the catalogue and return it; raise `SkuTaken` if its sku has one.
+
+    The price is in whole cents: two decimals at most.
+    """
     statement = (
         insert(products)
-        .values(sku=sku, name=name, price=price, stock=stock, description=description)
+        .values(
+            sku=sku,
+            name=name,
+            price_cents=int(price.scaleb(2)),
+            stock=stock,
+            description=description,
+            category=category,
+        )
         .on_conflict_do_nothing(constraint="products_sku")
         .returning(products)
     )

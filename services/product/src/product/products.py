@@ -21,7 +21,10 @@ HIGHEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product, its price in the shop's currency, and how many can still be reserved."""
+    """A product, its price in the shop's currency, and how many can still be reserved.
+
+    The category is None where it is in none.
+    """
 
     id: ProductId
     sku: str
@@ -29,6 +32,7 @@ class Product:
     price: Decimal
     stock: int
     description: str
+    category: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,13 @@ def read(database: Database, product_id: ProductId) -> Product:
     return product_of(row)
 
 
-def page(database: Database, *, after: ProductId, limit: int) -> Page:
-    """Return up to `limit` products with ids above `after`, lowest first."""
+def page(database: Database, *, after: ProductId, limit: int, category: str | None = None) -> Page:
+    """Return up to `limit` products with ids above `after`, lowest first: all, or a category's."""
     statement = (
         select(products).where(products.c.id > after).order_by(products.c.id).limit(limit + 1)
     )
+    if category is not None:
+        statement = statement.where(products.c.category == category)
     with database.connect() as connection:
         found = [product_of(row) for row in connection.execute(statement)]
     # The one too many is not shown: it says that there is a next page.
@@ -74,13 +80,14 @@ def page(database: Database, *, after: ProductId, limit: int) -> Page:
     return Page(items=items, next_after=items[-1].id if len(found) > limit else None)
 
 
-def product_of(row: Row[tuple[int, str, str, Decimal, str, int]]) -> Product:
+def product_of(row: Row[tuple[int, str, str, str, int, int, str | None]]) -> Product:
     """Return the product that a row of the table holds."""
     return Product(
         id=ProductId(row.id),
         sku=row.sku,
         name=row.name,
-        price=row.price,
+        price=Decimal(row.price_cents).scaleb(-2),
         stock=row.stock,
         description=row.description,
+        category=row.category,
     )

@@ -27,7 +27,10 @@ Name = Annotated[
 # A paragraph or two; line breaks are wanted here.
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 
-# numeric(12, 2) in the table.
+# One word of a URL: "green-tea".
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+
+# Whole cents, and no more of them than the column of 1.1.0 takes: numeric(12, 2).
 Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 
 # A thousand million: what is reserved fits into the column on top of it, over and over.
@@ -46,6 +49,7 @@ class NewProduct(BaseModel):
     price: Price
     stock: Stock
     description: Description = ""
+    category: Category | None = None
 
 
 class StockChange(BaseModel):
@@ -82,6 +86,7 @@ class PageQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     after: Annotated[int, Field(ge=0, le=HIGHEST_ID)] = 0
+    category: Category | None = None
 
 
 def routes(database: Database) -> Blueprint:
@@ -91,7 +96,9 @@ def routes(database: Database) -> Blueprint:
     @blueprint.get("/products")
     def list_products() -> ResponseReturnValue:
         query = PageQuery.model_validate(request.args.to_dict())
-        page = products.page(database, after=ProductId(query.after), limit=query.limit)
+        page = products.page(
+            database, after=ProductId(query.after), limit=query.limit, category=query.category
+        )
         return {"items": [_rendered(item) for item in page.items], "next_after": page.next_after}
 
     @blueprint.get("/products/<int:product_id>")
@@ -136,4 +143,5 @@ def _rendered(product: Product) -> dict[str, object]:
         "price": f"{product.price:.2f}",
         "stock": product.stock,
         "description": product.description,
+        "category": product.category,
     }

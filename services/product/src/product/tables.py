@@ -7,9 +7,9 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     MetaData,
-    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -26,11 +26,13 @@ products = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("sku", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("price", Numeric(12, 2), nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("stock", BigInteger, nullable=False),
+    Column("price_cents", BigInteger, nullable=False),
+    Column("category", Text),
     UniqueConstraint("sku", name="products_sku"),
     CheckConstraint("stock >= 0", name="products_stock"),
+    Index("products_category", "category", "id"),
 )
 
 # A released one stays: it is the tombstone that refuses a reservation which arrives late.

@@ -29,6 +29,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Enum,
     MetaData,
     Table,
     create_engine,
@@ -148,7 +149,9 @@ class Writer:
         return [key[position] for key in self._rows[parent.table.name]]
 
     def _value(self, column: Column[Any]) -> object:
-        """Return a value of a column's type that no other row has."""
+        """Return a value of a column's type that no other row has, of a closed set any of its own."""
+        if isinstance(column.type, Enum):
+            return self._choose.choice(column.type.enums)
         makers: Mapping[type, Callable[[], object]] = {
             str: lambda: f"{secrets.token_hex(4)} {secrets.token_hex(4)}",
             int: lambda: next(self._numbers),

@@ -28,7 +28,7 @@ _NOTHING: Context = MappingProxyType({})
 
 
 class Flag(Generic[T]):
-    """A flag; a subclass says of which type. Make one a decision, at the top of the service's module `flags`."""
+    """A flag; a subclass says of which type. Make one for each decision, in the service's module `flags`."""
 
     kind: ClassVar[Kind]
 
@@ -60,7 +60,7 @@ class Flag(Generic[T]):
         self.counts = Counts()
         self._lock = threading.Lock()  # of those who change the flag, not of those who ask it
         self._override: Decide[T] | None = None
-        self._defined: Decide[T] = self.compiled(None)
+        self._defined: Decide[T] = decision(None, default, self.counts)
         self._decide: Decide[T] = self._defined
 
     def value(self, key: str = "", context: Context = _NOTHING) -> T:
@@ -96,20 +96,16 @@ class Flag(Generic[T]):
         finally:
             self._put(override=before)
 
-    def compiled(self, definition: Definition | None) -> Decide[T]:
-        """Return how a definition decides; raise `FlagInvalid` if its variants are of another type."""
-        if definition is not None and definition.kind is not self.kind:
-            raise (
-                Place.of(self.key)
-                .at("variants")
-                .invalid(
-                    f"is of type {definition.kind.value}, and the code declares {self.kind.value}"
-                )
-            )
-        return decision(definition, self.default, self.counts)
+    def refuse_other_types(self, definition: Definition) -> None:
+        """Raise `FlagInvalid` if a definition's variants are not of the type that is declared."""
+        if definition.kind is not self.kind:
+            variants = Place.of(self.key).at("variants")
+            found, declared = definition.kind.value, self.kind.value
+            raise variants.invalid(f"is of type {found}, and the code declares {declared}")
 
-    def define(self, decide: Decide[T]) -> None:
-        """Decide like this from now on."""
+    def define(self, definition: Definition | None) -> None:
+        """Decide by a definition from now on, or by the default alone."""
+        decide = decision(definition, self.default, self.counts)
         with self._lock:
             self._defined = decide
             self._decide = self._override or decide

@@ -31,7 +31,9 @@ class FlagMetrics(Collector):
             "flag_file_ok", "1 if what is in the file is in force", state.error is None
         )
         yield self._gauge("flag_file_loaded_timestamp_seconds", "Since when", state.loaded_at)
-        yield self._gauge("flag_file_info", "What is in force", 1, digest=state.digest)
+        yield self._gauge(
+            "flag_file_info", "What is in force", 1, file=str(self._watch.path), digest=state.digest
+        )
 
     def describe(self) -> list[Metric]:
         """Return nothing: registering must not sample."""

@@ -14,7 +14,7 @@ from platform_kit.flags.flagset import FlagSet
 from platform_kit.flags.location import flags_file
 
 
-class Problem(StrEnum):
+class FindingKind(StrEnum):
     """What can be wrong."""
 
     FILE_BROKEN = "file-broken"
@@ -28,7 +28,7 @@ class Problem(StrEnum):
 class Finding:
     """One thing that is wrong; the flag is empty where it is the file as a whole."""
 
-    problem: Problem
+    kind: FindingKind
     flag: str
     text: str
 
@@ -43,9 +43,9 @@ def check(flags: FlagSet, path: Path | None = None, *, today: date | None = None
     try:
         definitions = parse_flags(read_flags(path or flags_file(flags.service)))
     except FlagInvalid as error:
-        return [*found, Finding(Problem.FILE_BROKEN, error.flag, str(error))]
+        return [*found, Finding(FindingKind.FILE_BROKEN, error.flag, str(error))]
     except FlagsError as error:
-        return [*found, Finding(Problem.FILE_BROKEN, "", str(error))]
+        return [*found, Finding(FindingKind.FILE_BROKEN, "", str(error))]
     return [*found, *_apart(flags, definitions)]
 
 
@@ -53,7 +53,7 @@ def _expired(flags: FlagSet, today: date) -> Iterator[Finding]:
     for flag in flags:
         if flag.expires <= today:
             text = f"flag {flag.key!r} of {flag.owner} was to be gone by {flag.expires}: remove it, or say why it stays"
-            yield Finding(Problem.EXPIRED, flag.key, text)
+            yield Finding(FindingKind.EXPIRED, flag.key, text)
 
 
 def _apart(flags: FlagSet, definitions: Definitions) -> Iterator[Finding]:
@@ -61,13 +61,13 @@ def _apart(flags: FlagSet, definitions: Definitions) -> Iterator[Finding]:
         definition = definitions.get(flag.key)
         if definition is None:
             text = f"flag {flag.key!r} is declared and not in the file: everybody gets {flag.default!r}"
-            yield Finding(Problem.MISSING, flag.key, text)
+            yield Finding(FindingKind.MISSING, flag.key, text)
             continue
         try:
-            flag.compiled(definition)
+            flag.refuse_other_types(definition)
         except FlagInvalid as error:
-            yield Finding(Problem.WRONG_TYPE, flag.key, str(error))
+            yield Finding(FindingKind.WRONG_TYPE, flag.key, str(error))
     for key in definitions:
         if flags.get(key) is None:
             text = f"flag {key!r} is in the file and not declared: nobody asks it"
-            yield Finding(Problem.UNKNOWN, key, text)
+            yield Finding(FindingKind.UNKNOWN, key, text)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from platform_kit.flags.declaration import Flag
 from platform_kit.flags.definition import Definitions
-
-Listener = Callable[[], None]
 
 
 class FlagSet:
@@ -36,6 +34,8 @@ class FlagSet:
         Who asks meanwhile gets the old or the new decision of a flag, never a mixture. Definitions of
         flags that are not declared are for another release of the service, and of no account here.
         """
-        decisions = [(flag, flag.compiled(definitions.get(flag.key))) for flag in self]
-        for flag, decide in decisions:
-            flag.define(decide)
+        for flag in self:
+            if flag.key in definitions:
+                flag.refuse_other_types(definitions[flag.key])
+        for flag in self:
+            flag.define(definitions.get(flag.key))

@@ -18,7 +18,7 @@ class Count:
     """How many decisions came to a variant.
 
     `count.number += 1` needs no lock: CPython changes threads only at a call or a jump back, and it has neither
-    (since 3.10; a test holds it). Reads at a scrape are of one number.
+    (since 3.10; a test holds it). A build without the global lock would lose some.
     """
 
     __slots__ = ("number",)

@@ -8,6 +8,7 @@ that is away or broken changes nothing: what was read last stays in force, and m
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -41,24 +42,19 @@ class State:
 
 
 class FlagWatch:
-    """Keeps a service's flags as its file says: the environment's, once it has one, else the shipped one."""
+    """Keeps a service's flags as its file says.
 
-    def __init__(self, flags: FlagSet, shipped: Path, own: Path | None = None) -> None:
+    With `awaited` that file is read instead, from when it is there on: a ConfigMap may be made after the
+    pod that mounts it.
+    """
+
+    def __init__(self, flags: FlagSet, path: Path, *, awaited: Path | None = None) -> None:
         self.flags = flags
-        self._shipped = shipped
-        self._own = own
+        self.path = path
         self.state = State()
+        self._awaited = awaited
         self._seen: Signature | None = None
         self._digest = ""
-        self._owned = False
-
-    @property
-    def path(self) -> Path:
-        """The file that is looked at. An environment's own that was there and is away is no reason to go back."""
-        if self._own is not None and (self._owned or self._own.exists()):
-            self._owned = True
-            return self._own
-        return self._shipped
 
     def run_until(self, stop: threading.Event) -> None:
         """Look every 100 ms until told to stop."""
@@ -67,6 +63,8 @@ class FlagWatch:
 
     def look(self) -> None:
         """Take over what is in the file, if that is not what it was."""
+        if self._awaited is not None and _stat(self._awaited) is not None:
+            self.path, self._awaited = self._awaited, None
         signature = _signature(self.path)
         if signature is not None and signature == self._seen:
             return
@@ -106,10 +104,14 @@ class FlagWatch:
 
 def _signature(path: Path) -> Signature | None:
     """Return what tells the file from another; None where nothing does, or not yet."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    if abs(time.time() - found.st_mtime) < TICK_SECONDS:
+    found = _stat(path)
+    if found is None or abs(time.time() - found.st_mtime) < TICK_SECONDS:
         return None
     return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None

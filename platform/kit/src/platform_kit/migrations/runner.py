@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, select
 
 from platform_kit.database import Database
@@ -236,16 +236,16 @@ def _up(script: ScriptDirectory, phase: str, at: tuple[str, ...]) -> list[Revisi
 
 def _down(script: ScriptDirectory, to: str, at: tuple[str, ...]) -> list[RevisionStep]:
     try:
-        steps = script._downgrade_revs(to, at)  # type: ignore[arg-type]  # noqa: SLF001 - as alembic.command does
-    except CommandError as error:
+        going = list(script.iterate_revisions(at, to, select_for_downgrade=True))
+    except RevisionError as error:
         raise RevertRefused(str(error), hint="name an expand revision that is applied") from error
-    for step in steps:
-        if phase_of(step.revision) != "expand":
+    for revision in going:  # before it is asked for its downgrade: a contract has none
+        if phase_of(revision) != "expand":
             raise RevertRefused(
-                f"contract {step.revision.revision} depends on what would go",
+                f"contract {revision.revision} depends on what would go",
                 hint="what a contract took away is brought back by a new expand revision",
             )
-    return steps
+    return [MigrationStep.downgrade_from_script(script.revision_map, each) for each in going]
 
 
 def _written(
