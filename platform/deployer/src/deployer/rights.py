@@ -52,7 +52,7 @@ SERVICE_RIGHTS = (
     Right("", "configmaps", ("get", "list", "create", "update", "patch", "delete")),  # the ledger
     Right("", "services", OWN),
     Right("", "serviceaccounts", OWN),
-    Right("", "pods", ("get", "list", "delete")),
+    Right("", "pods", ("get", "list", "patch", "delete")),  # patch: a pod is touched for new flags
     Right("", "pods/log", ("get",)),
     Right("", "pods/proxy", ("get",)),  # an instance's metrics
     Right("", "events", ("get", "list", "create")),

@@ -56,6 +56,8 @@ ACCOUNT = {
     "split",
     "despite_freeze",
     "summary",
+    "flag",
+    "variant",
 }
 DECISION = {"at", "before", "after", "weight", "rule", "reason", "numbers", "would_change"}
 

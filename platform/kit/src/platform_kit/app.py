@@ -10,6 +10,7 @@ from platform_kit.database import Database
 from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
 from platform_kit.flags import FlagSet, flags_file
+from platform_kit.flags.encounters import Encounters
 from platform_kit.flags.exposition import FlagMetrics
 from platform_kit.flags.watch import FlagWatch
 from platform_kit.instance import Instance, Job
@@ -57,9 +58,12 @@ def create_app(
     jobs = [watch.run_until, *background] if watch else background
     instance = _instance(service, settings, _checks(database, needs), jobs)
     instance.attach(app)
+    encounters = None
     if watch:
-        instance.metrics.registry.register(FlagMetrics(identity(service, settings), watch))
-    observe_requests(app, instance)
+        encounters = Encounters()
+        exposition = FlagMetrics(identity(service, settings), watch, encounters)
+        instance.metrics.registry.register(exposition)
+    observe_requests(app, instance, encounters)
     inject_faults(app, settings)
     render_problems(app)
     _serve_identity(app, identity(service, settings))

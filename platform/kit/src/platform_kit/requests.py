@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from platform_kit.logs import carried, logger
 
 if TYPE_CHECKING:
+    from platform_kit.flags.encounters import Encounters
     from platform_kit.instance import Instance
 
 # What a client may choose as an id: it goes into logs and headers.
@@ -24,8 +25,11 @@ def current_request_id() -> str | None:
     return carried.get().get("request_id")
 
 
-def observe_requests(app: Flask, instance: Instance) -> None:
-    """Give every request an id, count and time it, log its end, and sign the answer."""
+def observe_requests(app: Flask, instance: Instance, encounters: Encounters | None = None) -> None:
+    """Give every request an id, count and time it, log its end, and sign the answer.
+
+    `encounters` counts the flags that it meets.
+    """
     served_by = f"{instance.service}@{instance.settings.version} ({instance.settings.slot})"
     metrics = instance.metrics
     # Bound once: to put a logger together costs as much as to write the line.
@@ -35,16 +39,19 @@ def observe_requests(app: Flask, instance: Instance) -> None:
     def begin() -> None:
         request_id = _chosen_id(request.environ) or secrets.token_hex(8)
         token = carried.set({"request_id": request_id})
-        request.environ[_BEGUN] = metrics.begin(), request_id, token
+        flags = encounters.begin() if encounters else None
+        request.environ[_BEGUN] = metrics.begin(), request_id, token, flags
 
     @app.after_request
     def sign(response: Response) -> Response:
         environ, rule = request.environ, request.url_rule
-        begun, request_id, _ = environ[_BEGUN]
+        begun, request_id, *_ = environ[_BEGUN]
         seconds = time.monotonic() - begun.at
         method, status = environ["REQUEST_METHOD"], response.status_code
         route = rule.rule if rule else "unmatched"
         metrics.answers.count(method, route, status=status, seconds=seconds)
+        if encounters:
+            encounters.count(status=status, seconds=seconds)
         log.info(
             "request_finished",
             method=method,
@@ -60,8 +67,10 @@ def observe_requests(app: Flask, instance: Instance) -> None:
     def end(_: BaseException | None) -> None:
         found = request.environ.pop(_BEGUN, None)
         if found is not None:
-            begun, _, token = found
+            begun, _, token, flags = found
             metrics.end(begun)
+            if encounters and flags:
+                encounters.end(flags)
             carried.reset(token)
 
 

@@ -12,7 +12,7 @@ import click
 
 from deployer.cli.options import print_json, say
 from deployer.driver import Listener
-from deployer.engine import Event, Failed, Kind, Looked, Phase, Rollout
+from deployer.engine import WATCHED, Event, Failed, Looked, Phase, Rollout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,12 +102,12 @@ def exit_for(states: Sequence[Rollout | None], *, as_json: bool, wanted_back: bo
         print_json(tuple(_ending(state) for state in ended))
     bad = []
     for state in ended:
-        turned = wanted_back and state.order.kind is Kind.ROLLOUT
+        turned = wanted_back and state.order.kind in WATCHED
         good = state.phase is (Phase.ROLLED_BACK if turned else Phase.PROMOTED)
         if not good:
             bad.append(state.order.service)
         cause = f": {state.cause}" if state.cause else ""
-        text = f"{state.order.candidate.name} {state.phase}{cause}"
+        text = f"{state.order.subject} {state.phase}{cause}"
         click.secho(text, fg="green" if good else "red", err=True)
     if bad:
         say("")

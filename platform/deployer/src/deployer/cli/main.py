@@ -12,7 +12,7 @@ import traceback as tracebacks
 
 import click
 
-from deployer.cli import environment, migrations, simulate, traffic
+from deployer.cli import environment, flags, migrations, simulate, traffic
 from deployer.errors import DeployerError, OperationError
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
@@ -21,7 +21,7 @@ GOING_ON = {
     "up": "deployer up goes on where this one stopped",
     "demo": "deployer demo begins anew, and removes what is left of this one",
 } | dict.fromkeys(
-    ("rollout", "rollback", "resume", "abort", "watch"),
+    ("rollout", "rollback", "resume", "abort", "watch", "flag"),
     "deployer status shows where it stands; deployer resume SERVICE goes on, "
     "deployer rollback SERVICE takes it back",
 )
@@ -62,6 +62,7 @@ for command in (
     *environment.COMMANDS,
     *traffic.COMMANDS,
     *migrations.COMMANDS,
+    *flags.COMMANDS,
     *simulate.COMMANDS,
 ):
     program.add_command(command)

@@ -76,8 +76,8 @@ def with_policy(command: F) -> F:
     ) -> object:
         given = {
             "strategy": strategy,
-            "weights": _numbers(weights, "--weights"),
-            "gates": _numbers(gates, "--gates"),
+            "weights": None if weights is None else parse_numbers(weights, "--weights"),
+            "gates": None if gates is None else parse_numbers(gates, "--gates"),
             "hold_seconds": hold_seconds,
             "instances": instances,
         }
@@ -87,9 +87,8 @@ def with_policy(command: F) -> F:
     return with_options  # type: ignore[return-value]  # click calls it by its options' names
 
 
-def _numbers(text: str | None, option: str) -> tuple[int, ...] | None:
-    if text is None:
-        return None
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
+    """Return the whole numbers that an option lists."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 
+from deployer.commands.flags import FlagLine
 from deployer.commands.plan import Forecast, ForecastStep
 from deployer.commands.replay import Replay
 from deployer.commands.status import ServiceLine, SlotLine
@@ -57,6 +58,18 @@ def rehearsal_table(rehearsed: Rehearsed) -> Table:
     return table
 
 
+def flags_table(lines: tuple[FlagLine, ...]) -> Table:
+    """Draw `flag list`."""
+    table = Table("service", "flag", "variant", "share", "requests", "remarks")
+    for line in lines:
+        requests = ", ".join(f"{name} {number}" for name, number in line.requests.items())
+        table.add_row(
+            line.service, line.flag, line.variant, f"{line.share} %", requests or "-",
+            "\n".join(line.remarks) or "-",
+        )  # fmt: skip
+    return table
+
+
 def watch_table(draw: Callable[[], RenderableType], *, once: bool = False) -> None:
     """Show a table, and keep it fresh until Ctrl-C unless `once`."""
     console = Console()
@@ -96,8 +109,11 @@ def print_plan(forecast: Forecast) -> None:
 
 def print_account(account: Account) -> None:
     """Print `why`."""
+    moved = f"{account.live or 'nothing'} -> {account.candidate}"
+    if account.flag:
+        moved = f"{account.flag} to {account.variant}, release {account.candidate} left alone"
     click.secho(
-        f"{account.service}: {account.kind} {account.live or 'nothing'} -> {account.candidate}:"
+        f"{account.service}: {account.kind} {moved}:"
         f" {account.outcome or 'on its way'} after {account.seconds:.1f} s",
         bold=True,
     )

@@ -76,14 +76,14 @@ def _beginning(state: Rollout) -> Notice:
     order = state.order
     live = order.live.version if order.live else "nothing"
     if state == begin_rollout(order):
-        words = f"{order.kind} of {order.candidate.name} over {live}, by {order.strategy}"
+        words = f"{order.kind} of {order.subject} over {live}, by {order.strategy}"
         return Notice("RolloutStarted", f"{words}, begins in slot {order.candidate_slot}")
-    return Notice("RolloutResumed", f"{order.candidate.name} goes on: {_place(state)}")
+    return Notice("RolloutResumed", f"{order.subject} goes on: {_place(state)}")
 
 
 def _cause(before: Rollout, state: Rollout, event: Event) -> Notice | None:
     """Say what made the rollout go another way, if it did."""
-    name = state.order.candidate.name
+    name = state.order.subject
     match event:
         case Looked():
             return _verdict(before, state)
@@ -111,7 +111,7 @@ def _verdict(before: Rollout, state: Rollout) -> Notice | None:
     }.get(verdict.kind)
     if told is None:
         return None
-    name = state.order.candidate.name
+    name = state.order.subject
     return Notice(told[0], f"{name}, {before.weight} %: {verdict.reason}", warning=told[1])
 
 
@@ -120,7 +120,8 @@ def _movement(before: Rollout, state: Rollout, event: Event) -> Notice | None:
     if not isinstance(event, Done) or before.phase not in _MOVED or event.phase != before.phase:
         return None
     order: Order = state.order
-    return Notice("WeightShifted", f"{order.candidate.name} gets {before.weight} % of the traffic")
+    what = "callers" if order.flag else "traffic"
+    return Notice("WeightShifted", f"{order.subject} gets {before.weight} % of the {what}")
 
 
 def _end(state: Rollout) -> Notice | None:
@@ -128,7 +129,7 @@ def _end(state: Rollout) -> Notice | None:
         return None
     reason, warning = _ENDS[state.phase]
     cause = f": {state.cause}" if state.cause else ""
-    return Notice(reason, f"{state.order.candidate.name} {state.phase}{cause}", warning=warning)
+    return Notice(reason, f"{state.order.subject} {state.phase}{cause}", warning=warning)
 
 
 def _place(state: Rollout) -> str:

@@ -38,8 +38,9 @@ def write_incident(context: Context, header: Header) -> Path | None:
 def _page(context: Context, header: Header, turns: tuple[Turn, ...], turned: Turn) -> Iterator[str]:
     account, order = account_of(context, header), turned.before.order
     live = order.live.name if order.live else "nothing"
+    went = "was switched off" if order.flag else f"was rolled back to {live}"
     when = datetime.fromtimestamp(header.started_at, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    yield f"# {order.candidate.name} was rolled back to {live}"
+    yield f"# {order.subject} {went}"
     yield ""
     yield f"Rollout {header.id} in {context.environment.name}, by {order.strategy}, begun {when}."
     yield ""
@@ -108,6 +109,9 @@ def _request(request: FailedRequest, began: float) -> Iterator[str]:
 
 def _differences(context: Context, order: Order, turns: tuple[Turn, ...]) -> Iterator[str]:
     yield from ("", "## What differed", "")
+    if order.flag:
+        yield f"Only the flag: variant `{order.variant}` of `{order.flag}`. {order.candidate.name} went on serving."
+        return
     if order.live is None:
         yield "There was no release before."
         return

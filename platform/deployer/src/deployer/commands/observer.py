@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from deployer.analysis import Look, look_between
 from deployer.engine import Rollout
 from deployer.metrics import MetricsSource, Reading
 from deployer.model import ServiceName, Slot
-from deployer.targets import Place
 
 SAMPLE_SECONDS = 0.7  # long enough that ten requests a second count as more than noise
+
+
+class Measured(Protocol):
+    """What can be measured, and put right: a place, or a flag of a service there."""
+
+    def metrics(self, service: ServiceName, candidate: Slot) -> MetricsSource:
+        """Return a source of what is compared."""
+        ...
+
+    def tend(self, service: ServiceName) -> tuple[str, ...]:
+        """Put right what somebody else changed by hand; return a sentence for each such thing."""
+        ...
 
 
 class MetricsObserver:
     """An Observer for one rollout: it remembers the reading before."""
 
-    def __init__(self, target: Place, *, say: Callable[[str], None]) -> None:
+    def __init__(self, target: Measured, *, say: Callable[[str], None]) -> None:
         self._say = say
         self._target = target
         self._source: MetricsSource | None = None
@@ -38,7 +50,7 @@ class MetricsObserver:
         return look
 
 
-def measure_rate(target: Place, service: ServiceName) -> float:
+def measure_rate(target: Measured, service: ServiceName) -> float:
     """Return the requests a second that a service gets now, by a short sample at the router."""
     source = target.metrics(service, Slot.BLUE)
     first = source.read()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from deployer.commands.context import Context
+from deployer.commands.definitions import flags_of
 from deployer.commands.hooks import ServiceHooks
 from deployer.commands.observer import MetricsObserver, measure_rate
 from deployer.commands.policy import (
@@ -37,6 +38,7 @@ from deployer.errors import InputError
 from deployer.ledger import Header, Lease, LeaseHeldError, Request
 from deployer.ledger.holder import this_holder
 from deployer.model import Release, ServiceName, Slot
+from deployer.targets import Exposure, Place
 
 # The sequential test spreads its alarm budget over the requests that a rollout is expected to see;
 # below this many a single unlucky burst would weigh too much.
@@ -136,7 +138,7 @@ def carry_out(
             raise interrupted(left)
         order = make()
         rollout_id = context.ledger.begin(lease, encode_order(order), now=order.started_at)
-        return _driver(context, service, listen).run(lease, rollout_id, begin_rollout(order))
+        return _driver(context, order, listen).run(lease, rollout_id, begin_rollout(order))
 
 
 def take_over(
@@ -156,11 +158,13 @@ def take_over(
         context.ledger.append(lease, header.id, encode(resumed, state.headline))
         if asking is not None:
             context.ledger.request(header.service, header.id, asking)
-        return _driver(context, header.service, listen).run(lease, header.id, state)
+        return _driver(context, state.order, listen).run(lease, header.id, state)
 
 
-def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
+def _driver(context: Context, order: Order, listen: Listener) -> Driver:
+    service = order.service
     announce = _announcer(context, service)
+    target = moved_by(context, order)
 
     def tell(state: Rollout, event: Event | None) -> None:
         announce(state, event)
@@ -169,13 +173,25 @@ def _driver(context: Context, service: ServiceName, listen: Listener) -> Driver:
         listen(state, event)
 
     return Driver(
-        target=context.target,
+        target=target,
         ledger=context.ledger,
-        observer=MetricsObserver(context.target, say=context.say),
+        observer=MetricsObserver(target, say=context.say),
         hooks=ServiceHooks(context),
         clock=context.clock,
         look_seconds=policy_of(context, service).look_seconds,
         listen=tell,
+    )
+
+
+def moved_by(context: Context, order: Order) -> Place | Exposure:
+    """Return what an order moves: the traffic between two slots, or callers between a flag's variants."""
+    if not order.flag:
+        return context.target
+    return Exposure(
+        context.target,
+        order.flag,
+        order.variant,
+        flags_of=lambda service: flags_of(context, service),
     )
 
 

@@ -59,7 +59,9 @@ def describe_rollback(context: Context, service: ServiceName, *, to: Version | N
         order = decode_order(header.order)
         live = order.live.version if order.live else "nothing"
         if order.kind is Kind.ROLLBACK:
-            return f"would follow the rollback to {order.candidate.name} that is on its way"
+            return f"would follow the rollback to {order.subject} that is on its way"
+        if order.flag:
+            return f"would stop the rollout of {order.subject} and switch it off"
         return f"would stop the rollout of {order.candidate.name} and return to {live}"
     return f"would give all traffic of {service} to {_earlier(context, service, to).version}"
 
@@ -109,6 +111,8 @@ def promoted_releases(context: Context, service: ServiceName) -> tuple[Release, 
         if header.outcome != Phase.PROMOTED:
             continue
         order = decode_order(header.order)
+        if order.kind is Kind.FLAG:
+            continue
         if order.kind is Kind.ROLLBACK and order.live is not None:
             standing = [release for release in standing if release.version != order.live.version]
         standing = [r for r in standing if r.version != order.candidate.version]

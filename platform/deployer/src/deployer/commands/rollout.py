@@ -56,12 +56,12 @@ def rollout(  # an argument an option of the command
             f"{', '.join(twice)}: asked for twice in one call",
             hint="name each service once; the next version goes out after this one",
         )
-    if not _require_thawed(context, despite_freeze):
+    if not require_thawed(context, despite_freeze):
         despite_freeze = ""
     context.target.require_usable(services)
     for service in services:
         plan_of(policy_of(context, service, options), live_instances=1)  # refuses a bad policy
-        _require_free(context, service, supersede=supersede)
+        require_free(context, service, supersede=supersede)
     with threads(len(wanted)) as pool:
         # All of them are built and checked before the traffic of any moves.
         prepared = pool.map(
@@ -122,10 +122,10 @@ def _make_way(context: Context, wanted: Wanted, *, listen: Listener) -> Rollout 
         return None
     order = decode_order(left.order)
     if order.kind is not Kind.ROLLBACK and _is_wanted(context, wanted, left):
-        context.say(f"going on with {order.candidate.name}, whose process died")
+        context.say(f"going on with {order.subject}, whose process died")
         return take_over(context, left, listen=listen)
     if order.kind is not Kind.ROLLBACK:
-        context.say(f"taking back {order.candidate.name}, which was on its way")
+        context.say(f"taking back {order.subject}, which was on its way")
     take_back(context, left, listen=listen)
     return None
 
@@ -134,10 +134,11 @@ def _is_wanted(context: Context, wanted: Wanted, left: Header) -> bool:
     """Whether a rollout is of the version that is wanted, and nobody carries it on."""
     if not is_free(context, left.service):
         return False
-    return decode_order(left.order).candidate.version == str(version_of(context, wanted))
+    order = decode_order(left.order)
+    return not order.flag and order.candidate.version == str(version_of(context, wanted))
 
 
-def _require_free(context: Context, service: ServiceName, *, supersede: bool) -> None:
+def require_free(context: Context, service: ServiceName, *, supersede: bool) -> None:
     """Refuse before building when a living process moves the service's traffic."""
     try:
         with leased(context, service):
@@ -148,7 +149,7 @@ def _require_free(context: Context, service: ServiceName, *, supersede: bool) ->
             raise
 
 
-def _require_thawed(context: Context, despite_freeze: str) -> bool:
+def require_thawed(context: Context, despite_freeze: str) -> bool:
     """Return whether there is a freeze that gives way to a reason; raise when there is none."""
     now = context.clock.now()
     found = frozen_by(context.environment.freeze, now)

@@ -131,7 +131,7 @@ def describe_running(context: Context, header: Header) -> str:
     """Say where a rollout stands."""
     state = read_rollout(context.ledger, header)
     step = f"step {state.step_index + 1} of {len(state.order.plan)}"
-    return f"{state.order.candidate.name}: {state.phase}, {step}"
+    return f"{state.order.subject}: {state.phase}, {step}"
 
 
 def describe_request(context: Context, service: ServiceName, verb: Verb) -> str:
@@ -145,7 +145,7 @@ def _carry_on(
     def work() -> None:
         try:
             state = take_over(context, header, listen=listen)
-            told.append(f"{state.order.candidate.name} {state.phase}")
+            told.append(f"{state.order.subject} {state.phase}")
         except DeployerError as error:  # another watcher was faster, or took it over
             told.append(f"{header.service}: {error.cause}")
 

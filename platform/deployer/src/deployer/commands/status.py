@@ -86,7 +86,7 @@ def _rollout_line(context: Context, service: ServiceName) -> RolloutLine | None:
     state = read_rollout(context.ledger, header)
     return RolloutLine(
         id=header.id,
-        candidate=state.order.candidate.version,
+        candidate=state.order.subject if state.order.flag else state.order.candidate.version,
         phase=state.phase,
         step=state.step_index + 1,
         steps=len(state.order.plan),

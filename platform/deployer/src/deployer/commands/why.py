@@ -79,6 +79,7 @@ class Account:
 
     `despite_freeze` is why it went out in a freeze, empty when there was none. `summary` is where it
     ended, when that and the order are all that the ledger still keeps: then nothing was decided here.
+    `flag` and `variant` are what went out where it was a flag: then both releases are the same one.
     """
 
     rollout: RolloutId
@@ -93,6 +94,8 @@ class Account:
     split: Split | None
     despite_freeze: str = ""
     summary: str = ""
+    flag: str = ""
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,8 @@ def account_of(context: Context, header: Header) -> Account:
         split=split_of(turns),
         despite_freeze=order.despite_freeze,
         summary=header.summary,
+        flag=order.flag,
+        variant=order.variant,
     )
 
 

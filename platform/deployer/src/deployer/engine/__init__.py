@@ -31,11 +31,14 @@ from deployer.engine.plan import Step as Step
 from deployer.engine.plan import Strategy as Strategy
 from deployer.engine.plan import blue_green as blue_green
 from deployer.engine.plan import canary as canary
+from deployer.engine.plan import exposure as exposure
 from deployer.engine.plan import gradual as gradual
 from deployer.engine.plan import require_falling as require_falling
 from deployer.engine.plan import rolling as rolling
+from deployer.engine.plan import setting as setting
 from deployer.engine.rollout import LOOKING as LOOKING
 from deployer.engine.rollout import TERMINAL as TERMINAL
+from deployer.engine.rollout import WATCHED as WATCHED
 from deployer.engine.rollout import WAY_BACK as WAY_BACK
 from deployer.engine.rollout import Hook as Hook
 from deployer.engine.rollout import Kind as Kind

@@ -11,9 +11,11 @@ from deployer.engine.rollout import Kind, Phase, Point, Rollout
 
 
 def set_out(state: Rollout, at: float) -> Rollout:
-    """Return the first phase: a way back after promotion needs no migration and no asking."""
+    """Return the first phase: a way back after promotion needs no migration and no asking, a flag no start."""
     if state.order.kind is Kind.ROLLBACK:
         return enter(state, Phase.STARTING, at)
+    if state.order.kind is Kind.FLAG:
+        return replace(enter(state, Phase.SHIFTING, at), weight=state.step.weight)
     return _call(state, Point.BEFORE_ROLLOUT, at)
 
 
@@ -106,7 +108,8 @@ def _past(state: Rollout, point: Point, at: float) -> Rollout:
 def _last_phase(state: Rollout) -> Phase:
     order = state.order
     keeps_old = order.kind is Kind.ROLLOUT and order.standby_seconds > 0
-    return Phase.PROMOTED if keeps_old or order.live is None else Phase.TIDYING
+    nothing_old = order.live is None or order.kind is Kind.FLAG
+    return Phase.PROMOTED if keeps_old or nothing_old else Phase.TIDYING
 
 
 def _weigh(state: Rollout, at: float) -> Rollout:

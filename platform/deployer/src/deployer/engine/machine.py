@@ -45,7 +45,7 @@ from deployer.engine.events import (
     PromoteRequested,
     Resumed,
 )
-from deployer.engine.rollout import LOOKING, WAY_BACK, Kind, Order, Phase, Point, Rollout
+from deployer.engine.rollout import LOOKING, WATCHED, WAY_BACK, Kind, Order, Phase, Point, Rollout
 from deployer.model import Release
 
 _LOOK = (TakeLook(),)
@@ -172,7 +172,7 @@ def _asked(state: Rollout, event: Event) -> Rollout:
             return forward.next_step(state, event.at) if state.phase is Phase.HOLDING else state
         case PromoteRequested() if state.phase in LOOKING:
             return forward.pass_step(state, event.at)
-        case PauseRequested() if state.order.kind is Kind.ROLLOUT:
+        case PauseRequested() if state.order.kind in WATCHED:
             return replace(state, paused=True)
         case ContinueRequested():
             return replace(state, paused=False)

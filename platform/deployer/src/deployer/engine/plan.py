@@ -112,6 +112,31 @@ def rolling(*, instances: int, live_instances: int, hold_seconds: float) -> Plan
     return (*steps, Step(instances, 0, 100))
 
 
+def exposure(*, shares: tuple[int, ...], hold_seconds: float) -> Plan:
+    """Return the plan of a flag: the share of callers that gets a variant rises, nothing is started.
+
+    `shares` are percentages that rise, 100 at most; each but the last is held and analysed for
+    `hold_seconds`. Raises PlanError when they don't rise.
+    """
+    rising = all(a < b for a, b in itertools.pairwise(shares))
+    if not shares or not rising or shares[0] <= 0 or shares[-1] > 100:
+        message = f"the shares of a flag must rise from above 0 to at most 100, got {list(shares)}"
+        raise PlanError(message)
+    *before, last = shares
+    return (
+        *(Step(1, 1, share, hold_seconds, Check.ANALYSIS) for share in before),
+        Step(1, 1, last),
+    )
+
+
+def setting(share: int) -> Plan:
+    """Return the plan of a flag that is set by hand: one share, which nothing is asked of."""
+    if not 0 <= share <= 100:
+        message = f"the share of a flag is 0 to 100, got {share}"
+        raise PlanError(message)
+    return (Step(1, 1, share),)
+
+
 def gradual(
     *, instances: int, live_instances: int, weights: tuple[int, ...], hold_seconds: float
 ) -> Plan:

@@ -15,11 +15,15 @@ from deployer.model import Release, ServiceName, Slot
 
 
 class Kind(StrEnum):
-    """Why traffic moves: a new release, a way back after promotion, or the very first one."""
+    """What goes out: a new release, the way back to one, the very first one; or a flag of the live one."""
 
     ROLLOUT = "rollout"
     ROLLBACK = "rollback"
     INSTALL = "install"
+    FLAG = "flag"
+
+
+WATCHED = frozenset({Kind.ROLLOUT, Kind.FLAG})  # by the analysis, step by step
 
 
 class Phase(StrEnum):
@@ -98,7 +102,8 @@ class Order:
     after promotion, `standby_seconds` how long the old slot stays warm after that; 0 retires it at
     once. `planned_requests` sizes the sequential test, `business` names the pairs it watches. On a
     gradual way back the candidate's share falls through `ease_weights`, each held `ease_seconds`.
-    `despite_freeze` is why it goes out in a freeze.
+    `despite_freeze` is why it goes out in a freeze. Of a flag (`flag` and the `variant` that goes out),
+    both releases are the one that is live, and weights are shares of the callers.
     """
 
     service: ServiceName
@@ -120,6 +125,13 @@ class Order:
     ease_weights: tuple[int, ...] = ()
     ease_seconds: float = 0.0
     despite_freeze: str = ""
+    flag: str = ""
+    variant: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What goes out, as people write it: `product@1.4.0`, or `flag new-listing of product`."""
+        return f"flag {self.flag} of {self.service}" if self.flag else self.candidate.name
 
     def hooks_at(self, point: Point) -> tuple[Hook, ...]:
         """Return the hooks of a point, in the order they are declared."""

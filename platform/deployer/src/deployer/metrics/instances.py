@@ -9,6 +9,7 @@ did answer: otherwise nothing is known of the instance.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from deployer.metrics.asking import Crew
 from deployer.metrics.outcomes import outcomes_of
-from deployer.metrics.pages import HUNG, Page, Told, api_server_of, control, fetch
+from deployer.metrics.pages import HUNG, SECONDS, Page, Told, api_server_of, control, fetch
 from deployer.metrics.source import Instance, Outcome
 
 if TYPE_CHECKING:
@@ -70,6 +71,16 @@ def see(
 
     own = [_seen(page(f"{i.admin_url}/metrics"), page(f"{i.admin_url}/health")) for i in candidate]
     return tuple(own), tuple(_seen(page(f"{i.admin_url}/metrics"), _GONE) for i in live)
+
+
+def pages_of(
+    crew: Crew, pool: urllib3.PoolManager, instances: Sequence[Instance]
+) -> dict[str, Page]:
+    """Return the metrics page of each instance, by its address."""
+    urls = [f"{each.admin_url}/metrics" for each in instances]
+    questions = {url: partial(fetch, pool, url) for url in urls}
+    answered = crew.ask(questions, until=time.monotonic() + SECONDS)
+    return {url: answered.get(url, HUNG) for url in urls}
 
 
 def _seen(metrics: Page, health: Page) -> Seen:

@@ -23,7 +23,7 @@ _LINE = re.compile(
     r"\{(?P<labels>.*)\} (?P<value>\S+)"
 )
 _PREFIX = "traefik_service_request"
-_BEGAN = re.compile(r"^process_start_time_seconds (?P<value>\S+)", re.MULTILINE)
+_BEGAN = re.compile(r"^process_start_time_seconds(?:\{[^}]*\})? (?P<value>\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(?P<name>\w+)="(?P<value>[^"]*)"')
 
 

@@ -1,5 +1,6 @@
 """Where releases run: processes of this machine, or a cluster."""
 
+from deployer.targets.exposure import Exposure as Exposure
 from deployer.targets.protocol import Builds as Builds
 from deployer.targets.protocol import FailedRequest as FailedRequest
 from deployer.targets.protocol import InstanceStatus as InstanceStatus

@@ -8,11 +8,12 @@ while something is waited for; when it says yes the method raises `InterruptedWa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from deployer.metrics import MetricsSource
+from deployer.flags import Flags
+from deployer.metrics import MetricsSource, Page
 from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.releases import Version
 from deployer.workspace import Source
@@ -202,6 +203,24 @@ class Place(Target, Protocol):
 
     def metrics(self, service: ServiceName, candidate: Slot) -> MetricsSource:
         """Return a source that reads both slots of a service."""
+        ...
+
+    def pages(self, service: ServiceName) -> Mapping[str, Page]:
+        """Return the metrics pages of all the service's instances, by their addresses."""
+        ...
+
+    def flags(self, service: ServiceName) -> str | None:
+        """Return the flags' file that the environment has for the service; None while it has none.
+
+        Until then the instances decide by what their release was shipped with.
+        """
+        ...
+
+    def put_flags(self, service: ServiceName, flags: Flags, *, fence: Fence) -> None:
+        """Have all instances decide by these flags; return when they say that they do.
+
+        Raises OperationError `flags-not-in-force` or `flags-not-read`.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from platform_kit.flags.decision import always, decision
 from platform_kit.flags.definition import Definition, Kind
+from platform_kit.flags.encounters import met
 from platform_kit.flags.operation import Context
 from platform_kit.flags.outcome import OVERRIDDEN, Count, Counts, Decide, Outcome
 from platform_kit.flags.place import Place
@@ -69,12 +70,18 @@ class Flag(Generic[T]):
         """
         outcome = self._decide(key, context)
         outcome.count.number += 1
+        found = met.get()
+        if found is not None:
+            found[self.key] = outcome.label
         return outcome.value
 
     def decide(self, key: str, context: Context) -> Outcome[T]:
         """Return what `value` returns with the variant and the reason, and count the decision too."""
         outcome = self._decide(key, context)
         outcome.count.number += 1
+        found = met.get()
+        if found is not None:
+            found[self.key] = outcome.label
         return outcome
 
     @contextmanager

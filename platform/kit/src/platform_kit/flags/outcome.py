@@ -30,11 +30,12 @@ class Count:
 class Outcome(Generic[T]):
     """One of the ends that a flag's decisions can have. `variant` is None where the code's default stands in."""
 
-    __slots__ = ("count", "reason", "value", "variant")
+    __slots__ = ("count", "label", "reason", "value", "variant")
 
     def __init__(self, value: T, variant: str | None, *, reason: str, count: Count) -> None:
         self.value = value
         self.variant = variant
+        self.label = CODE if variant is None else variant  # in metrics
         self.reason = reason  # in OpenFeature's words
         self.count = count
 

@@ -14,6 +14,7 @@ SLOT = "deployer/slot"  # labels
 RELEASE = "deployer/release"
 FENCE = "deployer/fence"  # annotations
 LIVE = "deployer/live"
+FLAGS = "deployer/flags"
 MINIMUM = "deployer/minimum"  # an autoscaler's own floor, while ours is in its place
 HTTP_PORT, ADMIN_PORT = 8000, 9000  # of a pod
 SERVICE_PORT = 80

@@ -24,15 +24,6 @@ def source_of(
 ) -> MetricsSource:
     """Return the source that the environment's policy names."""
 
-    def instances_of(slot: Slot) -> tuple[Instance, ...]:
-        held = states.read(service).slot(slot)
-        found = pods.of(service, slot, held.release) if held else ()
-        return tuple(
-            Instance(cluster.url + names.pod_proxy(service, name, ADMIN_PORT), _started(pod))
-            for pod in found
-            if (name := str(metadata(pod)["name"])) and has_started(pod)
-        )
-
     def release_of(slot: Slot) -> str:
         held = states.read(service).slot(slot)
         return short(held.release) if held else ""
@@ -50,9 +41,22 @@ def source_of(
         service,
         candidate,
         router_urls=lambda: router_urls(cluster, names),
-        instances_of=instances_of,
+        instances_of=lambda slot: instances_of(cluster, names, pods, states, service, slot),
         label_of=lambda slot: gateway_label(names.namespace(service), f"{service}-{slot}"),
         pool=cluster.pages,
+    )
+
+
+def instances_of(
+    cluster: Cluster, names: Names, pods: Pods, states: States, service: ServiceName, slot: Slot
+) -> tuple[Instance, ...]:
+    """Return the pods of a slot that have started, each by the path that the API server passes on."""
+    held = states.read(service).slot(slot)
+    found = pods.of(service, slot, held.release) if held else ()
+    return tuple(
+        Instance(cluster.url + names.pod_proxy(service, name, ADMIN_PORT), _started(pod))
+        for pod in found
+        if (name := str(metadata(pod)["name"])) and has_started(pod)
     )
 
 

@@ -16,13 +16,16 @@ from pathlib import Path
 from deployer.cluster import Cluster, Object, ObjectChanged, annotation, in_pod, metadata
 from deployer.environment import Environment
 from deployer.errors import InputError, OperationError
+from deployer.flags import Flags
 from deployer.ledger import StaleFenceError
-from deployer.metrics import MetricsSource
+from deployer.metrics import Crew, MetricsSource, Page, pages_of
 from deployer.model import Fence, Release, ServiceName, Slot
 from deployer.programs import require_helm
 from deployer.rights import SERVICE_RIGHTS, require_rights
 from deployer.targets import request_log
+from deployer.targets.in_force import await_in_force
 from deployer.targets.kubernetes.charts import Charts
+from deployer.targets.kubernetes.definitions import Definitions
 from deployer.targets.kubernetes.helm import Helm
 from deployer.targets.kubernetes.migration import Migrations
 from deployer.targets.kubernetes.names import FENCE, HTTP_PORT, MINIMUM, RELEASE, Names, short
@@ -30,7 +33,7 @@ from deployer.targets.kubernetes.platform import Platform
 from deployer.targets.kubernetes.pods import Pods, instance_of, is_ready
 from deployer.targets.kubernetes.routes import Routes
 from deployer.targets.kubernetes.shipments import Shipments
-from deployer.targets.kubernetes.sources import source_of
+from deployer.targets.kubernetes.sources import instances_of, source_of
 from deployer.targets.kubernetes.state import States
 from deployer.targets.protocol import (
     ALL_SAFEGUARDS,
@@ -47,6 +50,7 @@ TRY_SECONDS = 0.2
 # Between the last weight and the end of a slot: what the Gateway took in before has arrived.
 SETTLE_SECONDS = 1.0
 LOG_SECONDS = 3600
+IN_FORCE_SECONDS = 120.0  # a kubelet that is not told looks after its sync period of a minute
 
 
 class KubernetesTarget:
@@ -70,6 +74,7 @@ class KubernetesTarget:
         self._environment = environment
         self._services = tuple(services)
         self._safeguards = safeguards
+        self._definitions = Definitions(cluster, self.names)
         helm = Helm(cluster, "" if in_pod() else environment.kubernetes.context)
         shipments = Shipments(cluster, self.names)
         self._charts = Charts(helm, self.names, shipments, environment)
@@ -247,6 +252,28 @@ class KubernetesTarget:
         return source_of(
             self._cluster, self.names, self.pods, self.states, service, candidate=candidate
         )
+
+    def pages(self, service: ServiceName) -> Mapping[str, Page]:
+        """Return the metrics pages of all the service's pods, by their addresses."""
+        cluster, names, pods, states = self._cluster, self.names, self.pods, self.states
+        instances = [
+            each
+            for slot in Slot
+            for each in instances_of(cluster, names, pods, states, service, slot)
+        ]
+        return pages_of(Crew(), cluster.pages, instances)
+
+    def flags(self, service: ServiceName) -> str | None:
+        """Return the environment's file of the service's flags, None while there is none."""
+        return self._definitions.read(service)
+
+    def put_flags(self, service: ServiceName, flags: Flags, *, fence: Fence) -> None:
+        """Write the ConfigMap, and return when all pods decide by it."""
+        record = self.states.update(service, lambda record: record, fence=fence)
+        self._definitions.write(service, flags)
+        for slot, held in record.slots:
+            self._definitions.touch(service, self.pods.of(service, slot, held.release), flags)
+        await_in_force(service, lambda: self.pages(service), flags.digest, seconds=IN_FORCE_SECONDS)
 
     def require_usable(self, services: Sequence[ServiceName]) -> None:
         """See that Helm and Gateways are there, and that we have every right in the services' namespaces.

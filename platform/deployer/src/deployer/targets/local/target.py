@@ -20,8 +20,11 @@ import urllib3
 from deployer import metrics, runner
 from deployer.environment import Environment
 from deployer.errors import OperationError
-from deployer.metrics import MetricsSource
+from deployer.flags import Flags
+from deployer.metrics import Crew, MetricsSource, Page
+from deployer.metrics import Instance as MeasuredInstance
 from deployer.model import Fence, Release, ServiceName, Slot
+from deployer.targets.in_force import await_in_force
 from deployer.targets.local import logs, ports, processes
 from deployer.targets.local.builds import Builds
 from deployer.targets.local.postgres import Postgres
@@ -42,6 +45,7 @@ from deployer.targets.record import Instance, ServiceRecord, SlotRecord
 
 # Between the last traffic and the TERM: what the router took in before it switched has arrived.
 SETTLE_SECONDS = 0.5
+IN_FORCE_SECONDS = 10.0  # an instance looks at its flags ten times a second
 
 
 class LocalTarget:
@@ -211,19 +215,36 @@ class LocalTarget:
 
     def metrics(self, service: ServiceName, candidate: Slot) -> MetricsSource:
         """Return a source that reads the router and the instances of both slots."""
-
-        def instances_of(slot: Slot) -> tuple[metrics.Instance, ...]:
-            return tuple(
-                metrics.Instance(f"http://{ports.LOOPBACK}:{each.admin_port}", each.started)
-                for each in self._instances(service, slot)
-            )
-
         return metrics.Scrape(
             service,
             candidate,
             router_urls=lambda: [self.router.metrics_url],
-            instances_of=instances_of,
+            instances_of=lambda slot: self._measured(service, slot),
         )
+
+    def pages(self, service: ServiceName) -> Mapping[str, Page]:
+        """Return the metrics pages of all the service's instances, by their addresses."""
+        instances = [each for slot in Slot for each in self._measured(service, slot)]
+        return metrics.pages_of(Crew(), self._http, instances)
+
+    def flags(self, service: ServiceName) -> str | None:
+        """Return the environment's file of the service's flags, None while there is none."""
+        path = self._flags_file(service)
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def put_flags(self, service: ServiceName, flags: Flags, *, fence: Fence) -> None:
+        """Write the environment's file, and return when all instances decide by it."""
+
+        def write(record: ServiceRecord) -> ServiceRecord:
+            path = self._flags_file(service)
+            path.parent.mkdir(exist_ok=True)
+            fresh = path.with_suffix(".new")
+            fresh.write_text(flags.text, encoding="utf-8")
+            fresh.replace(path)
+            return record
+
+        self.records.update(service, write, fence=fence)  # under its lock, and only by who may
+        await_in_force(service, lambda: self.pages(service), flags.digest, seconds=IN_FORCE_SECONDS)
 
     def up(self, services: Sequence[ServiceName]) -> None:
         """Start the database and the router unless they run."""
@@ -419,6 +440,15 @@ class LocalTarget:
         if self._safeguards.barrier:
             self.router.confirm(record, answering=answering)
 
+    def _measured(self, service: ServiceName, slot: Slot) -> tuple[MeasuredInstance, ...]:
+        return tuple(
+            MeasuredInstance(f"http://{ports.LOOPBACK}:{each.admin_port}", each.started)
+            for each in self._instances(service, slot)
+        )
+
+    def _flags_file(self, service: ServiceName) -> Path:
+        return self.state / "flags" / f"{service}.json"
+
     def _service_environment(self, service: ServiceName) -> dict[str, str]:
         prefix = service.upper().replace("-", "_")
         return {
@@ -442,6 +472,7 @@ class LocalTarget:
             "PLATFORM_CPU_LIMIT": str(policy.cpu_limit),
             "PLATFORM_DRAIN_SECONDS": str(policy.drain_seconds),
             "PLATFORM_FAULTS_ALLOWED": str(policy.faults_allowed).lower(),
+            "PLATFORM_FLAGS_FILE": str(self._flags_file(release.service).resolve()),
             # glibc keeps an arena a thread otherwise: 64 MB of address space each, never returned.
             "MALLOC_ARENA_MAX": "2",
             # And it keeps freed blocks of up to 32 MB for the next time, a password hash's 19 MB
