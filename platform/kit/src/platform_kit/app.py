@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Flask
 
+from platform_kit.addresses import trust_proxies
 from platform_kit.database import Database
 from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
+from platform_kit.headers import guard_answers
 from platform_kit.instance import Instance, Job
 from platform_kit.liveness import Activity
 from platform_kit.logs import configure_logs, identity
@@ -50,6 +52,8 @@ def create_app(
     needs = _needs(service, settings.version, schema_oldest) if database else None
     instance = _instance(service, settings, _checks(database, needs), background)
     instance.attach(app)
+    trust_proxies(app, settings.proxies)
+    guard_answers(app)
     observe_requests(app, instance)
     inject_faults(app, settings)
     render_problems(app)
