@@ -3,6 +3,7 @@
 import base64
 import threading
 import time
+from datetime import UTC, datetime
 
 import jwt
 import pytest
@@ -15,6 +16,8 @@ from platform_kit import Database
 
 pytestmark = pytest.mark.integration
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
 
 def row(serial, kid):
     private_key = Ed25519PrivateKey.generate().private_bytes_raw()
@@ -23,10 +26,10 @@ def row(serial, kid):
 
 def test_the_first_to_ask_makes_a_key_and_the_next_finds_it(database):
     """A key is made at run time, once."""
-    first = keys.signing_key(database)
+    first = keys.signing_key(database, now=NOW)
 
-    assert keys.signing_key(database).kid == first.kid
-    assert len(keys.all_keys(database)) == 1
+    assert keys.signing_key(database, now=NOW).kid == first.kid
+    assert len(keys.all_keys(database, now=NOW)) == 1
 
 
 def test_many_threads_of_two_instances_agree_on_one_key(migrated_url, together):
@@ -34,7 +37,7 @@ def test_many_threads_of_two_instances_agree_on_one_key(migrated_url, together):
     instances = [Database(migrated_url), Database(migrated_url)]
     turn = iter(range(16 * 5))
     for _ in range(5):
-        found = together(16, lambda: keys.signing_key(instances[next(turn) % 2]))
+        found = together(16, lambda: keys.signing_key(instances[next(turn) % 2], now=NOW))
 
         kids = {key.kid for key in found}
         private = {key.private_key.private_bytes_raw() for key in found}
@@ -50,7 +53,7 @@ def test_many_threads_of_two_instances_agree_on_one_key(migrated_url, together):
 def test_who_comes_second_waits_for_the_rival(database, rival_commits):
     """A rival's key is taken once it is committed; if the rival dies, an own one is made."""
     found = []
-    asker = threading.Thread(target=lambda: found.append(keys.signing_key(database)))
+    asker = threading.Thread(target=lambda: found.append(keys.signing_key(database, now=NOW)))
     with database.connect() as rival:
         rival.execute(insert(signing_keys).values(row(1, "rivals")))
         asker.start()
@@ -111,7 +114,7 @@ def test_jwks_never_shows_a_private_key(client, database):
     """Neither the member that would hold it, nor its bytes under another name."""
     answer = client.get("/api/v1/jwks")
 
-    secret = keys.signing_key(database).private_key.private_bytes_raw()
+    secret = keys.signing_key(database, now=NOW).private_key.private_bytes_raw()
     assert set(answer.json["keys"][0]) == {"kty", "crv", "x", "kid", "alg", "use"}
     assert base64.urlsafe_b64encode(secret).rstrip(b"=") not in answer.data
     assert secret.hex() not in answer.text

@@ -122,7 +122,7 @@ def test_the_first_revision_can_be_taken_back(database_url, revisions):
     with database.begin() as connection:
         with Operations.context(MigrationContext.configure(connection)):
             first.upgrade()
-        assert set(inspect(connection).get_table_names()) == set(metadata.tables)
+        assert set(inspect(connection).get_table_names()) == {"accounts", "signing_keys"}
         with Operations.context(MigrationContext.configure(connection)):
             first.downgrade()
 

@@ -1,0 +1,124 @@
+"""Count what failed, in the database, so that all instances of both slots count together.
+
+What is counted is an email address, whether it has an account or not, and the address that the client calls from: the
+answers for an address without an account are those for one that has. The table stays small: each failure takes some
+rows along that say nothing any more, and a failure costs the sender a password hash of ours.
+
+Problem
+    TooManyFailures   the caller waits for as long as `Retry-After` says
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from auth import throttle
+from auth.tables import failures
+from auth.throttle import Bucket, Rule
+from platform_kit import Problem
+
+# More than the two that a failure adds, so that the forgotten ones become fewer.
+_SWEPT = 10
+
+
+class TooManyFailures(Problem):
+    """This address, or this client, has failed too often lately. Which of the two is not told."""
+
+    def __init__(self, left: timedelta) -> None:
+        seconds = math.ceil(left.total_seconds())
+        super().__init__(
+            429,
+            "too_many_attempts",
+            "Too many attempts have failed. Wait, then try again.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an attempt is counted under: the email address it is for, and the client it comes from."""
+
+    email: str | None
+    client: str | None
+
+    def rules(self) -> dict[bytes, Rule]:
+        """Return the rule of each key, in the order in which everybody locks them."""
+        return dict(sorted(self._rules()))
+
+    def account_key(self) -> bytes:
+        """Return the key of the email address."""
+        return sha256(f"account {self.email}".encode()).digest()
+
+    def _rules(self) -> Iterator[tuple[bytes, Rule]]:
+        if self.email is not None:
+            yield self.account_key(), throttle.ACCOUNT
+        if self.client is not None:
+            yield sha256(f"client {self.client}".encode()).digest(), throttle.ADDRESS
+
+
+def refuse_locked(connection: Connection, origin: Origin, *, now: datetime) -> None:
+    """Raise `TooManyFailures` while the email address or the client is locked."""
+    rows = connection.execute(select(failures).where(failures.c.key.in_(list(origin.rules()))))
+    if left := _longest(map(_bucket, rows), now):
+        raise TooManyFailures(left)
+
+
+def count_failure(connection: Connection, origin: Origin, *, now: datetime) -> timedelta | None:
+    """Count a failure; return how much longer the caller was locked out already, None if not.
+
+    An attempt that was begun before the lock and ends after it is not counted, and must not be told how it ended: else
+    who sends a thousand guesses at once would learn about a thousand.
+    """
+    rules = origin.rules()
+    if not rules:
+        return None
+    fresh = [{"key": key, "level": 0.0, "counted_at": now} for key in rules]
+    connection.execute(insert(failures).values(fresh).on_conflict_do_nothing())
+    counted = select(failures).where(failures.c.key.in_(list(rules)))
+    rows = connection.execute(counted.order_by(failures.c.key).with_for_update()).all()
+    buckets = {row.key: _bucket(row) for row in rows}
+    left = _longest(buckets.values(), now)
+    if left is None:
+        for key, bucket in buckets.items():
+            _store(connection, key, bucket.filled(rules[key], now))
+    _sweep(connection, now=now)
+    return left
+
+
+def forgive(connection: Connection, origin: Origin) -> None:
+    """Forget the failures of the email address: its owner is here. Not the client's, who may own one of many."""
+    connection.execute(delete(failures).where(failures.c.key == origin.account_key()))
+
+
+def _bucket(row: Row[Any]) -> Bucket:
+    return Bucket(row.level, row.counted_at, row.locked_until)
+
+
+def _longest(buckets: Iterable[Bucket], now: datetime) -> timedelta | None:
+    lefts = (bucket.lock_left(now) for bucket in buckets)
+    return max((left for left in lefts if left is not None), default=None)
+
+
+def _store(connection: Connection, key: bytes, bucket: Bucket) -> None:
+    values = {
+        "level": bucket.level,
+        "counted_at": bucket.counted_at,
+        "locked_until": bucket.locked_until,
+    }
+    connection.execute(update(failures).where(failures.c.key == key).values(values))
+
+
+def _sweep(connection: Connection, *, now: datetime) -> None:
+    forgotten = (
+        select(failures.c.key)
+        .where(failures.c.counted_at < now - throttle.FORGOTTEN_AFTER)
+        .limit(_SWEPT)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(failures).where(failures.c.key.in_(forgotten)))
