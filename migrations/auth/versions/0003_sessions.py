@@ -38,13 +38,13 @@ def upgrade() -> None:
     )
     op.create_index("refresh_tokens_of_session", "refresh_tokens", ["session_id"])
     op.create_table(
-        "failures",
+        "failed_attempts",
         sa.Column("key", sa.LargeBinary, primary_key=True),
-        sa.Column("level", sa.Float, nullable=False),
-        sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("leaks_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("locked_until", sa.DateTime(timezone=True)),
     )
-    op.create_index("failures_by_age", "failures", ["counted_at"])
+    op.create_index("failed_attempts_by_age", "failed_attempts", ["leaks_from"])
     op.create_table(
         "service_credentials",
         sa.Column("service", sa.Text, primary_key=True),
@@ -58,5 +58,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     migrations.undo_add_column("signing_keys", "signs_since")
     migrations.undo_add_column("accounts", "role")
-    for table in ("service_credentials", "failures", "refresh_tokens", "sessions"):
+    for table in ("service_credentials", "failed_attempts", "refresh_tokens", "sessions"):
         op.drop_table(table)

@@ -38,12 +38,14 @@ class Customer:
 
 
 class Clock:
-    """The time, and as much later as a test says."""
+    """Stands still at the beginning of a test, and as much later as the test says."""
 
-    later = timedelta(0)
+    def __init__(self) -> None:
+        self.began = datetime.now(UTC)
+        self.later = timedelta(0)
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.later
+        return self.began + self.later
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ RULE = Rule(room=3, leak=10 * MINUTE, lock=5 * MINUTE)
 
 def failed(times, rule=RULE, bucket=None, at=NOW):
     """A bucket after so many failures at one moment."""
-    bucket = bucket or Bucket(0.0, at)
+    bucket = bucket or Bucket(0, at)
     for _ in range(times):
         bucket = bucket.filled(rule, at)
     return bucket
@@ -26,8 +26,8 @@ def test_the_last_failure_that_there_is_room_for_locks():
     assert failed(3).lock_left(NOW) == 5 * MINUTE
 
 
-def test_a_lock_ends_and_leaves_room_for_what_has_leaked():
-    """Half a failure has leaked in five minutes, so the next one locks again."""
+def test_a_lock_ends_and_the_next_failure_locks_again():
+    """Nothing has leaked in five minutes; who goes on guessing is answered once a lock."""
     locked = failed(3)
     later = NOW + 5 * MINUTE
 
@@ -35,11 +35,19 @@ def test_a_lock_ends_and_leaves_room_for_what_has_leaked():
     assert locked.filled(RULE, later).lock_left(later) == 5 * MINUTE
 
 
+def test_what_leaks_leaves_room():
+    """One in ten minutes, counted from the first failure on, whenever the others came."""
+    bucket = failed(3).filled(RULE, NOW + 19 * MINUTE)
+
+    assert bucket == Bucket(3, NOW + 10 * MINUTE, NOW + 24 * MINUTE)
+    assert bucket.filled(RULE, NOW + 30 * MINUTE) == Bucket(2, NOW + 30 * MINUTE)
+
+
 def test_what_has_leaked_out_counts_no_more():
     """After half an hour three failures are none."""
     later = NOW + 30 * MINUTE
 
-    assert failed(3).filled(RULE, later) == Bucket(1.0, later)
+    assert failed(3).filled(RULE, later) == Bucket(1, later)
 
 
 def test_a_locked_bucket_takes_nothing():
@@ -51,12 +59,12 @@ def test_a_locked_bucket_takes_nothing():
 
 def test_a_clock_that_goes_back_fills_nothing():
     """Two machines' clocks differ."""
-    assert failed(1).filled(RULE, NOW - MINUTE).level == 2
+    assert failed(1).filled(RULE, NOW - MINUTE).failures == 2
 
 
 def guesses(rule, *, within):
     """How many guesses somebody gets an answer to who tries every second."""
-    bucket, now, made = Bucket(0.0, NOW), NOW, 0
+    bucket, now, made = Bucket(0, NOW), NOW, 0
     while now < NOW + within:
         left = bucket.lock_left(now)
         if left is None:
@@ -78,11 +86,11 @@ def test_an_address_can_guess_ten_times_a_minute():
 @given(st.lists(st.integers(0, 10**5), max_size=60))
 def test_what_is_forgotten_would_be_empty(seconds):
     """A row may be thrown away once it is `FORGOTTEN_AFTER` old, whatever has filled it."""
-    bucket, now = Bucket(0.0, NOW), NOW
+    bucket, now = Bucket(0, NOW), NOW
     for each in seconds:
         now += timedelta(seconds=each)
         bucket = bucket.filled(ACCOUNT, now)
-    later = bucket.counted_at + FORGOTTEN_AFTER
+    later = max(bucket.leaks_from + FORGOTTEN_AFTER, bucket.locked_until or NOW)
 
     assert bucket.lock_left(later) is None
-    assert bucket.filled(ACCOUNT, later).level == 1
+    assert bucket.filled(ACCOUNT, later).failures == 1

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -72,14 +71,13 @@ def test_logging_in_answers_a_bearer_token_that_no_cache_may_keep(client, custom
 
 
 @pytest.mark.integration
-def test_the_published_keys_verify_a_token_of_the_customer(client, customer):
+def test_the_published_keys_verify_a_token_of_the_customer(client, customer, clock):
     """The subject is the account's id, the life starts now."""
-    before = int(time.time())
     claims = verified(client, log_in(client, customer).json["access_token"])
 
     assert claims["sub"] == customer.id
     assert claims["roles"] == ["customer"]
-    assert before <= claims["iat"] <= time.time()
+    assert claims["iat"] == int(clock().timestamp())
     assert claims["exp"] - claims["iat"] == 900
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from auth import throttle
-from auth.tables import failures
+from auth.tables import failed_attempts
 from auth.throttle import Bucket, Rule
 from platform_kit import Problem
 
@@ -64,7 +64,9 @@ class Origin:
 
 def refuse_locked(connection: Connection, origin: Origin, *, now: datetime) -> None:
     """Raise `TooManyFailures` while the email address or the client is locked."""
-    rows = connection.execute(select(failures).where(failures.c.key.in_(list(origin.rules()))))
+    rows = connection.execute(
+        select(failed_attempts).where(failed_attempts.c.key.in_(list(origin.rules())))
+    )
     if left := _longest(map(_bucket, rows), now):
         raise TooManyFailures(left)
 
@@ -78,10 +80,10 @@ def count_failure(connection: Connection, origin: Origin, *, now: datetime) -> t
     rules = origin.rules()
     if not rules:
         return None
-    fresh = [{"key": key, "level": 0.0, "counted_at": now} for key in rules]
-    connection.execute(insert(failures).values(fresh).on_conflict_do_nothing())
-    counted = select(failures).where(failures.c.key.in_(list(rules)))
-    rows = connection.execute(counted.order_by(failures.c.key).with_for_update()).all()
+    fresh = [{"key": key, "failures": 0, "leaks_from": now} for key in rules]
+    connection.execute(insert(failed_attempts).values(fresh).on_conflict_do_nothing())
+    counted = select(failed_attempts).where(failed_attempts.c.key.in_(list(rules)))
+    rows = connection.execute(counted.order_by(failed_attempts.c.key).with_for_update()).all()
     buckets = {row.key: _bucket(row) for row in rows}
     left = _longest(buckets.values(), now)
     if left is None:
@@ -93,11 +95,11 @@ def count_failure(connection: Connection, origin: Origin, *, now: datetime) -> t
 
 def forgive(connection: Connection, origin: Origin) -> None:
     """Forget the failures of the email address: its owner is here. Not the client's, who may own one of many."""
-    connection.execute(delete(failures).where(failures.c.key == origin.account_key()))
+    connection.execute(delete(failed_attempts).where(failed_attempts.c.key == origin.account_key()))
 
 
 def _bucket(row: Row[Any]) -> Bucket:
-    return Bucket(row.level, row.counted_at, row.locked_until)
+    return Bucket(row.failures, row.leaks_from, row.locked_until)
 
 
 def _longest(buckets: Iterable[Bucket], now: datetime) -> timedelta | None:
@@ -107,18 +109,18 @@ def _longest(buckets: Iterable[Bucket], now: datetime) -> timedelta | None:
 
 def _store(connection: Connection, key: bytes, bucket: Bucket) -> None:
     values = {
-        "level": bucket.level,
-        "counted_at": bucket.counted_at,
+        "failures": bucket.failures,
+        "leaks_from": bucket.leaks_from,
         "locked_until": bucket.locked_until,
     }
-    connection.execute(update(failures).where(failures.c.key == key).values(values))
+    connection.execute(update(failed_attempts).where(failed_attempts.c.key == key).values(values))
 
 
 def _sweep(connection: Connection, *, now: datetime) -> None:
     forgotten = (
-        select(failures.c.key)
-        .where(failures.c.counted_at < now - throttle.FORGOTTEN_AFTER)
+        select(failed_attempts.c.key)
+        .where(failed_attempts.c.leaks_from < now - throttle.FORGOTTEN_AFTER)
         .limit(_SWEPT)
         .with_for_update(skip_locked=True)
     )
-    connection.execute(delete(failures).where(failures.c.key.in_(forgotten)))
+    connection.execute(delete(failed_attempts).where(failed_attempts.c.key.in_(forgotten)))

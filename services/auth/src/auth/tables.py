@@ -5,9 +5,9 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    Float,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -73,14 +73,14 @@ refresh_tokens = Table(
 
 # What has failed lately, a row an address of an account or of a client; the key is a hash, so that a copy of the table
 # is no list of addresses.
-failures = Table(
-    "failures",
+failed_attempts = Table(
+    "failed_attempts",
     metadata,
     Column("key", LargeBinary, primary_key=True),
-    Column("level", Float, nullable=False),
-    Column("counted_at", DateTime(timezone=True), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("leaks_from", DateTime(timezone=True), nullable=False),
     Column("locked_until", DateTime(timezone=True)),
-    Index("failures_by_age", "counted_at"),
+    Index("failed_attempts_by_age", "leaks_from"),
 )
 
 service_credentials = Table(

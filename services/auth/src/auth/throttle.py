@@ -18,8 +18,8 @@ class Rule:
     lock: timedelta
 
 
-# An account: ten typing errors in a row, then a try in a quarter of an hour, so about 60 guesses in the first day.
-# NIST SP 800-63B, 5.2.2 allows 100 in a row.
+# An account: ten typing errors in a row, then a try in a quarter of an hour: a hundred guesses a day, which is
+# what NIST SP 800-63B, 5.2.2 allows in a row.
 ACCOUNT = Rule(room=10, leak=timedelta(minutes=30), lock=timedelta(minutes=15))
 # An address: a school or an office is behind one. After a hundred, ten in a minute.
 ADDRESS = Rule(room=100, leak=timedelta(seconds=6), lock=timedelta(minutes=1))
@@ -29,10 +29,10 @@ FORGOTTEN_AFTER = max(rule.room * rule.leak for rule in (ACCOUNT, ADDRESS))
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Failures as they were counted last, and the lock that came of them."""
+    """Failures that have not leaked out, and the lock that came of them. What leaks is counted from `leaks_from`."""
 
-    level: float
-    counted_at: datetime
+    failures: int
+    leaks_from: datetime
     locked_until: datetime | None = None
 
     def lock_left(self, now: datetime) -> timedelta | None:
@@ -45,7 +45,11 @@ class Bucket:
         """Return the bucket with one more failure; one that is locked does not change."""
         if self.lock_left(now) is not None:
             return self
-        leaked = max(timedelta(0), now - self.counted_at) / rule.leak
-        level = max(0.0, self.level - leaked) + 1
-        locked_until = now + rule.lock if level >= rule.room else None
-        return Bucket(level, now, locked_until)
+        leaked = max(0, (now - self.leaks_from) // rule.leak)
+        left = max(0, self.failures - leaked)
+        failures = min(left + 1, rule.room)
+        return Bucket(
+            failures,
+            leaks_from=self.leaks_from + leaked * rule.leak if left else now,
+            locked_until=now + rule.lock if failures == rule.room else None,
+        )
