@@ -72,7 +72,7 @@ def test_a_token_of_an_account_that_is_gone_opens_nothing(client, database, cloc
     headers = {"Authorization": f"Bearer {signed(database, clock)}"}
 
     answer = client.get("/api/v1/sessions", headers=headers)
-    assert (answer.status_code, answer.json["code"]) == (404, "account_unknown")
+    assert (answer.status_code, answer.json["code"]) == (401, "session_ended")
 
 
 def test_a_token_of_the_release_before_still_works(client, database, clock, customer):

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-
-from auth import accounts
+from auth import accounts, sessions
 from auth.accounts import Account, AccountId, AccountUnknown, Role
 from auth.sessions import SessionId
-from auth.tables import sessions
 from platform_kit import Caller, Database, Problem, TokenVerifier, audit
 
 
@@ -68,11 +65,10 @@ class Callers:
         caller = self._verifier.caller()
         session_id = None if caller.session is None else SessionId(UUID(caller.session))
         with self._database.connect() as connection:
-            if session_id is not None:
-                living = select(sessions.c.id).where(
-                    sessions.c.id == session_id, sessions.c.ends_at > now
-                )
-                if connection.scalar(living) is None:
-                    raise SessionEnded
-            account = accounts.find(connection, AccountId(UUID(caller.subject)))
+            if session_id is not None and not sessions.lives(connection, session_id, now=now):
+                raise SessionEnded
+            try:
+                account = accounts.find(connection, AccountId(UUID(caller.subject)))
+            except AccountUnknown as gone:
+                raise SessionEnded from gone
         return LoggedIn(account, session_id)

@@ -177,6 +177,12 @@ def of(database: Database, account_id: AccountId, *, now: datetime) -> tuple[Ses
         return tuple(_session(row) for row in connection.execute(living))
 
 
+def lives(connection: Connection, session_id: SessionId, *, now: datetime) -> bool:
+    """Say whether there is such a session, and it has not ended."""
+    living = select(sessions.c.id).where(sessions.c.id == session_id, sessions.c.ends_at > now)
+    return connection.scalar(living) is not None
+
+
 def end_of_token(database: Database, token: str) -> None:
     """End the session of a refresh token, whichever of its tokens that is; nothing if there is none."""
     _end(database, sessions.c.id == _session_of(token), event="logged_out")
