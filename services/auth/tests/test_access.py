@@ -10,7 +10,7 @@ from auth.accounts import Role
 from auth.tokens import AUDIENCE, ISSUER
 from platform_kit import Database
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("cheap_passwords")]
 
 SOMEBODY = "00000000-0000-4000-8000-000000000000"
 # The routes that anybody may call; the others want a token.

@@ -11,6 +11,8 @@ from auth.sessions import DOUBLE_CLICK, IDLE, LONGEST, MOST, Finding
 from auth.tables import refresh_tokens
 from auth.tables import sessions as stored_sessions
 
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
+
 SECOND = timedelta(seconds=1)
 
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("cheap_passwords")]
 
 SECOND = timedelta(seconds=1)
 

@@ -9,13 +9,13 @@ Problem
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, Select, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from auth import throttle
@@ -64,11 +64,20 @@ class Origin:
 
 def refuse_locked(connection: Connection, origin: Origin, *, now: datetime) -> None:
     """Raise `TooManyFailures` while the email address or the client is locked."""
-    rows = connection.execute(
-        select(failed_attempts).where(failed_attempts.c.key.in_(list(origin.rules())))
-    )
+    rows = connection.execute(_counted(origin))
     if left := _longest(map(_bucket, rows), now):
         raise TooManyFailures(left)
+
+
+def forgive(connection: Connection, origin: Origin, *, now: datetime) -> None:
+    """Forget the failures of the email address, whose owner is here; raise `TooManyFailures` if it is locked by now.
+
+    The client's failures stay: it may own one address and guess at many.
+    """
+    rows = connection.execute(_counted(origin).with_for_update())
+    if left := _longest(map(_bucket, rows), now):
+        raise TooManyFailures(left)
+    _store(connection, origin.account_key(), Bucket(0, now))
 
 
 def count_failure(connection: Connection, origin: Origin, *, now: datetime) -> timedelta | None:
@@ -80,11 +89,7 @@ def count_failure(connection: Connection, origin: Origin, *, now: datetime) -> t
     rules = origin.rules()
     if not rules:
         return None
-    fresh = [{"key": key, "failures": 0, "leaks_from": now} for key in rules]
-    connection.execute(insert(failed_attempts).values(fresh).on_conflict_do_nothing())
-    counted = select(failed_attempts).where(failed_attempts.c.key.in_(list(rules)))
-    rows = connection.execute(counted.order_by(failed_attempts.c.key).with_for_update()).all()
-    buckets = {row.key: _bucket(row) for row in rows}
+    buckets = _held(connection, rules, now=now)
     left = _longest(buckets.values(), now)
     if left is None:
         for key, bucket in buckets.items():
@@ -93,9 +98,28 @@ def count_failure(connection: Connection, origin: Origin, *, now: datetime) -> t
     return left
 
 
-def forgive(connection: Connection, origin: Origin) -> None:
-    """Forget the failures of the email address: its owner is here. Not the client's, who may own one of many."""
-    connection.execute(delete(failed_attempts).where(failed_attempts.c.key == origin.account_key()))
+def _counted(origin: Origin) -> Select[Any]:
+    """Return the query for the rows of an origin, in the order in which everybody locks them."""
+    keys = list(origin.rules())
+    return (
+        select(failed_attempts)
+        .where(failed_attempts.c.key.in_(keys))
+        .order_by(failed_attempts.c.key)
+    )
+
+
+def _held(
+    connection: Connection, rules: Mapping[bytes, Rule], *, now: datetime
+) -> dict[bytes, Bucket]:
+    """Return the buckets of these keys, locked until the transaction ends, also where there was none."""
+    fresh = insert(failed_attempts).values(
+        [{"key": key, "failures": 0, "leaks_from": now} for key in rules]
+    )
+    # Changes nothing, but locks the row and returns it, also if it was deleted a moment ago.
+    held = fresh.on_conflict_do_update(
+        index_elements=["key"], set_={"failures": failed_attempts.c.failures}
+    ).returning(failed_attempts)
+    return {row.key: _bucket(row) for row in connection.execute(held)}
 
 
 def _bucket(row: Row[Any]) -> Bucket:

@@ -68,6 +68,5 @@ def _counted(
 
 def _welcome(database: Database, origin: Origin, account: Account, *, now: datetime) -> Granted:
     with database.begin() as connection:
-        attempts.refuse_locked(connection, origin, now=now)
-        attempts.forgive(connection, origin)
+        attempts.forgive(connection, origin, now=now)
         return sessions.begin(connection, account, now=now)
