@@ -280,13 +280,14 @@ def test_a_token_says_which_roles_and_which_session(signer):
 
 
 @pytest.mark.parametrize("roles", [None, [], "admin", {"admin": True}, ["customer"]])
-def test_who_lacks_a_role_is_refused(signer, roles):
-    """A token of before there were roles has none; what is no list is none either."""
+def test_who_lacks_a_role_is_refused(signer, roles, capfd):
+    """And it is told; a token of before there were roles has none, what is no list is none either."""
     caller = called_with(TokenVerifier(lambda: {"keys": [signer.jwk]}), signer.token(roles=roles))
 
     with pytest.raises(Problem) as refused:
         caller.must_be("admin")
     assert (refused.value.status, refused.value.code) == (403, "role_missing")
+    assert "access_refused" in "".join(capfd.readouterr())
 
 
 def called_with(verifier, token):

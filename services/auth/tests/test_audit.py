@@ -117,7 +117,7 @@ def test_roles_are_told_with_who_gave_them(client, admin, customer, bearer, audi
     assert told(events) == [
         ("role_granted", "done", None),
         ("access_refused", "refused", "role_missing"),
-        ("access_refused", "refused", "account_unknown"),
+        ("access_refused", "refused", "not_own"),
     ]
     assert (events[0]["subject"], events[0]["by"]) == (customer.id, admin.id)
     assert events[0]["role"] == "customer"

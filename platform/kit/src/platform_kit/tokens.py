@@ -22,6 +22,7 @@ from platform_kit.liveness import Clock
 from platform_kit.logs import logger
 from platform_kit.problems import Problem
 from platform_kit.requests import current_request_id
+from platform_kit.trail import audit
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -55,8 +56,9 @@ class Caller:
     session: str | None = None
 
     def must_be(self, role: str) -> None:
-        """Raise a 403 `Problem` for a caller without the role."""
+        """Raise a 403 `Problem` for a caller without the role, and have it in the audit trail."""
         if role not in self.roles:
+            audit("access_refused", subject=self.subject, outcome="refused", reason="role_missing")
             raise Problem(403, "role_missing", f"This needs the role {role}.")
 
 

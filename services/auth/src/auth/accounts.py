@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from auth import attempts
-from auth.attempts import Origin
+from auth.attempts import Origin, TooManyFailures
 from auth.passwords import Passwords
 from auth.tables import accounts
 from platform_kit import Database, Problem, audit
@@ -91,11 +91,11 @@ def register(
     )
     with database.begin() as connection:
         made = connection.execute(statement).one_or_none()
-        if made is None:
-            attempts.count_failure(connection, origin, now=now)
+        left = attempts.count_failure(connection, origin, now=now) if made is None else None
     if made is None:
-        audit("registration_refused", subject=None, outcome="refused", reason="email_taken")
-        raise EmailTaken
+        refused = EmailTaken() if left is None else TooManyFailures(left)
+        audit("registration_refused", subject=None, outcome="refused", reason=refused.code)
+        raise refused
     audit("account_registered", subject=str(made.id), outcome="done")
     return _account(made)
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from auth import rotation
 from auth.rotation import NEXT, Due, KeyDates
@@ -70,10 +70,11 @@ def replace(database: Database, *, now: datetime) -> str:
     with database.begin() as connection:
         # Nobody signs meanwhile with what goes, and of two that replace the second one sees the first one's key.
         connection.execute(text("LOCK TABLE signing_keys IN ACCESS EXCLUSIVE MODE"))
-        serial = connection.scalar(select(_next_serial()))
+        serial = connection.execute(select(_next_serial())).scalar_one()
         _change(connection, "key_retired", delete(signing_keys))
-        kid = _make(connection, serial or _FIRST, now=now, signs_since=now)
-    return kid or ""
+        _make(connection, serial, now=now, signs_since=now)
+        (only,) = _stored(connection, now=now)
+    return str(only.kid)
 
 
 def _stored(connection: Connection, *, now: datetime) -> Sequence[Row[Any]]:
@@ -89,8 +90,8 @@ def _stored(connection: Connection, *, now: datetime) -> Sequence[Row[Any]]:
 
 def _make(
     connection: Connection, serial: int, *, now: datetime, signs_since: datetime | None = None
-) -> str | None:
-    """Store a new key and return its id, None if there is one with this serial."""
+) -> None:
+    """Store a new key, unless there is one with this serial."""
     row = {
         "serial": serial,
         "kid": secrets.token_hex(8),
@@ -98,12 +99,8 @@ def _make(
         "created_at": now,
         "signs_since": signs_since,
     }
-    statement = insert(signing_keys).values(row).on_conflict_do_nothing()
-    kid = connection.execute(statement.returning(signing_keys.c.kid)).scalar_one_or_none()
-    if kid is not None:
-        event = "key_announced" if serial == NEXT else "key_made"
-        audit(event, subject=None, outcome="done", kid=kid)
-    return kid
+    event = "key_announced" if serial == NEXT else "key_made"
+    _change(connection, event, insert(signing_keys).values(row).on_conflict_do_nothing())
 
 
 def _do(connection: Connection, due: Due, *, now: datetime) -> None:
@@ -121,7 +118,7 @@ def _do(connection: Connection, due: Due, *, now: datetime) -> None:
         _make(connection, NEXT, now=now)
 
 
-def _change(connection: Connection, event: str, statement: Update | Delete) -> None:
+def _change(connection: Connection, event: str, statement: Insert | Update | Delete) -> None:
     for kid in connection.execute(statement.returning(signing_keys.c.kid)).scalars():
         audit(event, subject=None, outcome="done", kid=kid)
 

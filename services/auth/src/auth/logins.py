@@ -47,7 +47,7 @@ def log_in(
         with database.connect() as connection:
             attempts.refuse_locked(connection, origin, now=now)
         if not passwords.matches(password_hash, password) or account is None:
-            raise _counted(database, origin, now=now)
+            raise _refusal(database, origin, now=now)
         granted = _welcome(database, origin, account, now=now)
     except (CredentialsWrong, TooManyFailures) as refused:
         subject = str(account.id) if account else None
@@ -58,7 +58,7 @@ def log_in(
     return granted
 
 
-def _counted(
+def _refusal(
     database: Database, origin: Origin, *, now: datetime
 ) -> CredentialsWrong | TooManyFailures:
     with database.begin() as connection:

@@ -209,7 +209,9 @@ def _exchange(connection: Connection, token: str, *, now: datetime) -> Granted |
         return _Refused(Finding.UNKNOWN)
     session = _session(row)
     is_token = refresh_tokens.c.hash == _hash(token)
-    stored = connection.execute(select(refresh_tokens).where(is_token)).one()
+    stored = connection.execute(select(refresh_tokens).where(is_token)).one_or_none()
+    if stored is None:  # expired, and forgotten by a rival while we waited
+        return _Refused(Finding.UNKNOWN)
     finding = judge(stored.expires_at, stored.used_at, now=now)
     if finding is Finding.REUSED:
         connection.execute(delete(sessions).where(sessions.c.id == session.id))
