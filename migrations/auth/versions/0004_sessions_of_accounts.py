@@ -19,4 +19,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing: the table goes with 0003, and its key with it."""
+    migrations.drop_constraint("sessions", "sessions_account")

@@ -127,6 +127,7 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare passwords as text, for tests of what comes after: a hash takes 30 ms of the processor."""
+    monkeypatch.setattr(Passwords, "__init__", lambda _: None)
     monkeypatch.setattr(Passwords, "hash", lambda _, password: f"hashed {password}")
     monkeypatch.setattr(
         Passwords, "matches", lambda _, known, password: known == f"hashed {password}"

@@ -8,7 +8,7 @@ import pytest
 
 from auth import __main__ as program
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("cheap_passwords")]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from auth import services
 from auth.tables import service_credentials
 from platform_kit import Problem, TokenVerifier
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("cheap_passwords")]
 
 
 @pytest.fixture
