@@ -13,6 +13,7 @@ import platform_kit
 EXPORTED = {
     "Background",
     "Business",
+    "Caller",
     "Database",
     "DatabaseUnreachable",
     "InstanceSettings",
@@ -25,6 +26,8 @@ EXPORTED = {
     "ServiceUnreachable",
     "SettingsError",
     "TokenVerifier",
+    "audit",
+    "client_address",
     "create_app",
     "current_request_id",
     "load_settings",

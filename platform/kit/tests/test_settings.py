@@ -61,6 +61,7 @@ def test_the_environment_decides(monkeypatch):
         ("PLATFORM_SLOT", "red"),
         ("PLATFORM_PORT", "70000"),
         ("PLATFORM_THREADS", "0"),
+        ("PLATFORM_PROXIES", "-1"),
         ("PLATFORM_VERSION", "1.0"),
         ("PLATFORM_VERSION", "1.0.0+local"),
         ("PLATFORM_DRAIN_SECONDS", "-1"),

@@ -10,11 +10,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from flask import Blueprint
+from flask import Blueprint, Flask
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
-from platform_kit import TokenVerifier
-from platform_kit.tokens import REFETCH_SECONDS, RETRY_SECONDS
+from platform_kit import Caller, Problem, TokenVerifier
+from platform_kit.tokens import KEYS_MAX_AGE_SECONDS, REFETCH_SECONDS, RETRY_SECONDS
 
 pytestmark = pytest.mark.integration
 
@@ -266,3 +266,88 @@ def test_many_threads_fetch_the_keys_once(who, auth, signer):
 
     assert [answer.status_code for answer in answers] == [200] * 16
     assert auth.asked == 1
+
+
+def test_a_token_says_which_roles_and_which_session(signer):
+    """What a service decides by."""
+    verifier = TokenVerifier(lambda: {"keys": [signer.jwk]})
+    token = signer.token(roles=["admin"], sid="session-1")
+
+    caller = called_with(verifier, token)
+
+    assert caller == Caller("account-1", frozenset({"admin"}), "session-1")
+    assert caller.must_be("admin") is None
+
+
+@pytest.mark.parametrize("roles", [None, [], "admin", {"admin": True}, ["customer"]])
+def test_who_lacks_a_role_is_refused(signer, roles, capfd):
+    """And it is told; a token of before there were roles has none, what is no list is none either."""
+    caller = called_with(TokenVerifier(lambda: {"keys": [signer.jwk]}), signer.token(roles=roles))
+
+    with pytest.raises(Problem) as refused:
+        caller.must_be("admin")
+    assert (refused.value.status, refused.value.code) == (403, "role_missing")
+    assert "access_refused" in "".join(capfd.readouterr())
+
+
+def called_with(verifier, token):
+    """The caller, in a request with that token."""
+    with Flask("asked").test_request_context(headers={"Authorization": f"Bearer {token}"}):
+        return verifier.caller()
+
+
+def test_a_key_that_was_taken_back_is_soon_not_trusted(who, auth, signer, clock):
+    """Five minutes later, without any unknown key that would have made it look."""
+    who(signer.token())
+    auth.publish(Signer("key-2"))
+    assert who(signer.token())[0].status_code == 200
+    clock.now += KEYS_MAX_AGE_SECONDS
+
+    assert who(signer.token())[1]["code"] == "token_invalid"
+    assert auth.asked == 2
+
+
+def test_a_key_published_before_it_signs_needs_no_second_look(who, auth, signer, clock):
+    """Even when a forgery has just used up the look that ten seconds have."""
+    new = Signer("key-2")
+    who(signer.token())
+    auth.publish(signer, new)
+    clock.now += KEYS_MAX_AGE_SECONDS
+    who(signer.token())
+    who(Signer("forged").token())
+
+    assert who(new.token())[0].status_code == 200
+    assert auth.asked == 2
+
+
+def test_old_keys_are_trusted_while_auth_is_away(who, auth, signer, clock):
+    """A stopped auth stops nobody, and is asked once in ten seconds only."""
+    who(signer.token())
+    auth.body = b"<html>not json</html>"
+    clock.now += KEYS_MAX_AGE_SECONDS
+    again = [who(signer.token())[0].status_code for _ in range(5)]
+
+    assert again == [200] * 5
+    assert auth.asked == 2
+
+
+def test_who_fetches_old_keys_anew_keeps_nobody_waiting(signer, clock):
+    """While one request asks auth, the others go on with the keys that there are."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow():
+        if verifier._keys:
+            asked.set()
+            assert answer.wait(10)
+        return {"keys": [signer.jwk]}
+
+    verifier = TokenVerifier(slow, clock=clock)
+    verifier.claims(signer.token())
+    clock.now += KEYS_MAX_AGE_SECONDS
+    waits = threading.Thread(target=verifier.claims, args=(signer.token(),))
+    waits.start()
+    assert asked.wait(10)
+
+    assert verifier.claims(signer.token())["sub"] == "account-1"
+    answer.set()
+    waits.join(10)

@@ -13,11 +13,12 @@ BODY = {"email": "ada@example.test", "password": "correct horse battery"}
 
 
 def test_registering_answers_the_account_without_its_password(client):
-    """The answer has the id and the address, and nothing else."""
+    """The answer has the id, the address and the role, and nothing else."""
     answer = client.post("/api/v1/accounts", json=BODY)
 
     assert answer.status_code == 201
-    assert set(answer.json) == {"id", "email"}
+    assert set(answer.json) == {"id", "email", "role"}
+    assert answer.json["role"] == "customer"
     assert answer.json["email"] == "ada@example.test"
     assert str(UUID(answer.json["id"])) == answer.json["id"]
 

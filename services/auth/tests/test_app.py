@@ -1,10 +1,14 @@
 """The app as a whole: its routes, and what it needs to start."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from auth.app import create
 from platform_kit import MissingSetting
 
+SERVICE = Path(__file__).parents[1]
 NOWHERE = "postgresql://127.0.0.1:9/nowhere"
 
 
@@ -19,7 +23,15 @@ def test_the_routes_are_these(instance):
 
     assert routes == {
         ("POST", "/api/v1/accounts"),
+        ("GET", "/api/v1/accounts/<uuid:account_id>"),
+        ("PUT", "/api/v1/accounts/<uuid:account_id>/role"),
         ("POST", "/api/v1/tokens"),
+        ("POST", "/api/v1/tokens/refresh"),
+        ("POST", "/api/v1/service-tokens"),
+        ("POST", "/api/v1/logout"),
+        ("GET", "/api/v1/sessions"),
+        ("DELETE", "/api/v1/sessions"),
+        ("DELETE", "/api/v1/sessions/<uuid:session_id>"),
         ("GET", "/api/v1/jwks"),
     }
 
@@ -52,3 +64,11 @@ def test_what_there_is_not_is_a_problem_too(instance, method, path, status):
 
     assert answer.status_code == status
     assert answer.mimetype == "application/problem+json"
+
+
+def test_what_only_services_may_call_is_declared(instance):
+    """The router's public listener refuses it; a renamed route would be open."""
+    project = tomllib.loads((SERVICE / "pyproject.toml").read_text(encoding="utf-8"))
+    (internal,) = project["tool"]["deployer"]["internal"]
+
+    assert internal in {rule.rule for rule in instance(NOWHERE).url_map.iter_rules()}

@@ -2,6 +2,8 @@
 
 import pytest
 
+from auth import keys, services, sessions
+
 pytestmark = pytest.mark.integration
 
 PASSWORD = "a-password-to-look-for"
@@ -13,23 +15,69 @@ def talkative(monkeypatch):
     monkeypatch.setenv("PLATFORM_LOG_LEVEL", "debug")
 
 
-def test_a_customers_secrets_are_in_no_log(talkative, capfd, client):
-    """Neither when all goes well, nor when the input is refused."""
+def test_a_customers_secrets_are_in_no_log(talkative, capfd, client, clock):
+    """Neither when all goes well, nor when the input is refused, nor in the audit trail."""
     body = {"email": "ada@example.test", "password": PASSWORD}
     client.post("/api/v1/accounts", json=body)
-    token = client.post("/api/v1/tokens", json=body).json["access_token"]
+    said = client.post("/api/v1/tokens", json=body).json
     client.post("/api/v1/accounts", json=body)
     client.post("/api/v1/tokens", json={**body, "password": PASSWORD + "?"})
     client.post("/api/v1/accounts", json={**body, "password": PASSWORD * 9})
     client.post("/api/v1/accounts", json={"email": 1, "password": [PASSWORD]})
     client.get("/api/v1/jwks")
+    client.get("/api/v1/sessions", headers={"Authorization": f"Bearer {said['access_token']}"})
 
     logged = "".join(capfd.readouterr())
-    assert logged.count("request_finished") == 7  # the control: this is where the logs are
-    assert PASSWORD not in logged
-    assert "$argon2id" not in logged
-    assert token not in logged
-    assert token.split(".")[2] not in logged
+    assert logged.count("request_finished") == 8  # the control: this is where the logs are
+    assert logged.count('"audit": true') >= 4
+    assert secrets_in(logged, said) == []
+
+
+def test_refresh_tokens_are_in_no_log(talkative, capfd, client, customer, log_in, clock):
+    """Neither the good one, nor a copy, nor one that is none."""
+    first = log_in(customer)
+    body = {"refresh_token": first["refresh_token"]}
+    second = client.post("/api/v1/tokens/refresh", json=body).json
+    clock.later += sessions.DOUBLE_CLICK
+    client.post("/api/v1/tokens/refresh", json=body)
+    client.post("/api/v1/tokens/refresh", json={"refresh_token": first["refresh_token"] + "x"})
+    client.post("/api/v1/logout", json={"refresh_token": second["refresh_token"]})
+
+    logged = "".join(capfd.readouterr())
+    assert "refresh_reused" in logged  # the control
+    assert secrets_in(logged, first) == secrets_in(logged, second) == []
+
+
+def test_services_secrets_and_private_keys_are_in_no_log(talkative, capfd, client, database, clock):
+    """Nor is the token that the secret is good for."""
+    secret = services.admit(database, "order")
+    said = client.post("/api/v1/service-tokens", json={"service": "order", "secret": secret}).json
+    keys.rotate(database, now=clock())
+    private = [key.private_key.private_bytes_raw() for key in keys.all_keys(database, now=clock())]
+
+    logged = "".join(capfd.readouterr())
+    assert "key_announced" in logged  # the control
+    assert secret not in logged
+    assert secrets_in(logged, said) == []
+    assert not any(key.hex() in logged or repr(key) in logged for key in private)
+
+
+def secrets_in(logged, said):
+    """What a log must not have: of an answer its tokens and their signatures, and any password or hash."""
+    tokens = [said["access_token"], said["access_token"].split(".")[2], said.get("refresh_token")]
+    return [
+        secret
+        for secret in (PASSWORD, "$argon2id", "eyJ", *tokens)
+        if secret is not None and secret in logged
+    ]
+
+
+def test_the_search_finds_what_it_looks_for():
+    """The negative control."""
+    said = {"access_token": "a.b.signature", "refresh_token": "refresh"}
+
+    for secret in (PASSWORD, "$argon2id$v=19", "eyJhbGciOi", "signature", "refresh"):
+        assert len(secrets_in(f"logged {secret} here", said)) == 1
 
 
 def test_a_refusal_does_not_repeat_the_password(client):

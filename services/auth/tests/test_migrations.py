@@ -1,15 +1,18 @@
 """The schema: made by the revisions, and the same as the code's tables."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, inspect, text
+from sqlalchemy import insert, inspect, select, text
 
-from auth.tables import metadata, signing_keys
+from auth import keys
+from auth.tables import accounts, metadata, signing_keys
 from platform_kit import Database
 from platform_kit.migrations import read_declaration, upgrade
 
@@ -115,6 +118,33 @@ def test_the_contract_leaves_what_the_code_expects_and_keeps_what_was_there(data
 
 
 @pytest.mark.integration
+def test_what_an_older_release_registers_is_a_customer(database):
+    """It knows of no roles, and leaves the column out."""
+    with database.begin() as connection:
+        connection.execute(
+            text("INSERT INTO accounts (id, email, password_hash) VALUES (:id, 'a@b', '')"),
+            {"id": uuid4()},
+        )
+
+        assert connection.scalars(select(accounts.c.role)).all() == ["customer"]
+
+
+@pytest.mark.integration
+def test_keys_rotate_after_the_contract_as_before(database_url, migrate):
+    """Before it another column is the key of the table: `test_keys.py` is on that schema."""
+    migrate(database_url)
+    upgrade("auth", phase="contract", database_url=database_url)
+    database = Database(database_url)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    first = keys.signing_key(database, now=now).kid
+    following, signs_at = keys.rotate(database, now=now)
+
+    assert keys.rotate(database, now=now) == (following, signs_at)
+    assert [key.kid for key in keys.all_keys(database, now=signs_at)] == [following, first]
+    database.dispose()
+
+
+@pytest.mark.integration
 def test_the_first_revision_can_be_taken_back(database_url, revisions):
     """Its downgrade leaves nothing that its upgrade made."""
     database = Database(database_url)
@@ -122,7 +152,7 @@ def test_the_first_revision_can_be_taken_back(database_url, revisions):
     with database.begin() as connection:
         with Operations.context(MigrationContext.configure(connection)):
             first.upgrade()
-        assert set(inspect(connection).get_table_names()) == set(metadata.tables)
+        assert set(inspect(connection).get_table_names()) == {"accounts", "signing_keys"}
         with Operations.context(MigrationContext.configure(connection)):
             first.downgrade()
 

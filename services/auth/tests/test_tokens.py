@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -11,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auth import tokens
-from auth.accounts import AccountId
-from auth.keys import SigningKey
+from auth.accounts import Account, AccountId, Role
+from auth.sessions import Granted, SessionId
+from auth.signing import SigningKey
 
 
 def log_in(client, customer):
@@ -31,16 +31,19 @@ def verified(client, token):
 def test_a_token_lasts_a_quarter_of_an_hour_from_now():
     """The claims are exactly what verifiers look at."""
     key = SigningKey("k", Ed25519PrivateKey.generate())
-    account_id = AccountId(uuid4())
+    account = Account(AccountId(uuid4()), "ada@example.test", Role.ADMIN)
     now = datetime.now(UTC).replace(microsecond=0)
+    granted = Granted(account, SessionId(uuid4()), "secret", now)
 
-    token = tokens.issue(key, account_id, now=now)
+    token = tokens.issue(key, granted, now=now)
 
     claims = jwt.decode(
         token, key.private_key.public_key(), algorithms=["EdDSA"], audience="platform"
     )
     assert claims == {
-        "sub": str(account_id),
+        "sub": str(account.id),
+        "roles": ["admin"],
+        "sid": str(granted.session_id),
         "iss": "auth",
         "aud": "platform",
         "iat": int(now.timestamp()),
@@ -54,20 +57,27 @@ def test_logging_in_answers_a_bearer_token_that_no_cache_may_keep(client, custom
     answer = log_in(client, customer)
 
     assert answer.status_code == 200
-    assert set(answer.json) == {"access_token", "token_type", "expires_in"}
+    assert set(answer.json) == {
+        "access_token",
+        "token_type",
+        "expires_in",
+        "refresh_token",
+        "refresh_expires_in",
+    }
     assert answer.json["token_type"] == "Bearer"
     assert answer.json["expires_in"] == 900
+    assert answer.json["refresh_expires_in"] == 14 * 24 * 3600
     assert answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.integration
-def test_the_published_keys_verify_a_token_of_the_customer(client, customer):
+def test_the_published_keys_verify_a_token_of_the_customer(client, customer, clock):
     """The subject is the account's id, the life starts now."""
-    before = int(time.time())
     claims = verified(client, log_in(client, customer).json["access_token"])
 
     assert claims["sub"] == customer.id
-    assert before <= claims["iat"] <= time.time()
+    assert claims["roles"] == ["customer"]
+    assert claims["iat"] == int(clock().timestamp())
     assert claims["exp"] - claims["iat"] == 900
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from platform_kit.addresses import client_address as client_address
     from platform_kit.app import create_app as create_app
     from platform_kit.background import Background as Background
     from platform_kit.background import start_background as start_background
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
     from platform_kit.settings import InstanceSettings as InstanceSettings
     from platform_kit.settings import ServiceSettings as ServiceSettings
     from platform_kit.settings import load_settings as load_settings
+    from platform_kit.tokens import Caller as Caller
     from platform_kit.tokens import TokenVerifier as TokenVerifier
+    from platform_kit.trail import audit as audit
 
 _HOMES = {
     "Background": "background",
     "Business": "business",
+    "Caller": "tokens",
     "Database": "database",
     "DatabaseUnreachable": "errors",
     "InstanceSettings": "settings",
@@ -44,6 +48,8 @@ _HOMES = {
     "ServiceUnreachable": "errors",
     "SettingsError": "errors",
     "TokenVerifier": "tokens",
+    "audit": "trail",
+    "client_address": "addresses",
     "create_app": "app",
     "current_request_id": "requests",
     "load_settings": "settings",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Flask
 
+from platform_kit.addresses import trust_proxies
 from platform_kit.database import Database
 from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
@@ -13,6 +14,7 @@ from platform_kit.flags import FlagSet, flags_file
 from platform_kit.flags.encounters import Encounters
 from platform_kit.flags.exposition import FlagMetrics
 from platform_kit.flags.watch import FlagWatch
+from platform_kit.headers import guard_answers
 from platform_kit.instance import Instance, Job
 from platform_kit.liveness import Activity
 from platform_kit.logs import configure_logs, identity
@@ -63,6 +65,8 @@ def create_app(
         encounters = Encounters()
         exposition = FlagMetrics(identity(service, settings), watch, encounters)
         instance.metrics.registry.register(exposition)
+    trust_proxies(app, settings.proxies)
+    guard_answers(app)
     observe_requests(app, instance, encounters)
     inject_faults(app, settings)
     render_problems(app)

@@ -34,6 +34,8 @@ class InstanceSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8000
     admin_port: Port = 9000
+    # Between the clients and this instance: the router, and what stands in front of it.
+    proxies: int = Field(default=1, ge=0, le=10)
     threads: int = Field(default=8, ge=1, le=256)
     # 0 in either switches draining off, which is for negative controls only.
     drain_seconds: float = Field(default=30, ge=0)

@@ -1,4 +1,10 @@
-"""Verify access tokens by the keys that auth publishes (JWKS), without asking auth for each request."""
+"""Verify access tokens by the keys that auth publishes (JWKS), without asking auth for each request.
+
+The keys are kept for five minutes, then fetched again beside the requests that they serve. A key that is not known is
+looked for at once, but not more than once in ten seconds. So a new key that is published for longer than five minutes
+before it signs is known everywhere before its first token, and one that auth takes back is soon trusted nowhere. While
+auth is away what is known goes on being trusted: a stopped auth stops nobody.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,8 @@ import json
 import threading
 import time
 import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import request
@@ -14,6 +22,7 @@ from platform_kit.liveness import Clock
 from platform_kit.logs import logger
 from platform_kit.problems import Problem
 from platform_kit.requests import current_request_id
+from platform_kit.trail import audit
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -22,6 +31,8 @@ ALGORITHMS = ["EdDSA", "ES256"]
 FETCH_TIMEOUT_SECONDS = 2.0
 # An unknown key id may be a new key or a forgery: forgeries must not become a load on auth.
 REFETCH_SECONDS = 10.0
+# How long a key that auth took back is still trusted. auth publishes a new one for longer than that before it signs.
+KEYS_MAX_AGE_SECONDS = 300.0
 # While auth is away, one request in this time tries again and the others fail at once.
 RETRY_SECONDS = 1.0
 # Two machines' clocks differ: a token just made must not come from the future.
@@ -33,31 +44,55 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 log = logger(__name__)
 
 
+JwkSet = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom a token is about. A token of before there were roles has none, and no session."""
+
+    subject: str
+    roles: frozenset[str] = frozenset()
+    session: str | None = None
+
+    def must_be(self, role: str) -> None:
+        """Raise a 403 `Problem` for a caller without the role, and have it in the audit trail."""
+        if role not in self.roles:
+            audit("access_refused", subject=self.subject, outcome="refused", reason="role_missing")
+            raise Problem(403, "role_missing", f"This needs the role {role}.")
+
+
 class TokenVerifier:
-    """Knows auth's public keys: fetched when first needed, kept, fetched again for an unknown one."""
+    """Knows auth's public keys: fetched when first needed, kept, fetched again when old or for an unknown one."""
 
     def __init__(
         self,
-        jwks_url: str,
+        jwks: str | Callable[[], JwkSet],
         *,
         issuer: str = "auth",
         audience: str = "platform",
         clock: Clock = time.monotonic,
     ) -> None:
-        self._url = jwks_url
+        """Take the URL of auth's keys, or what returns them: auth itself has them in its database."""
+        self._jwks = jwks
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: dict[str, PyJWK] = {}
+        self._fetched_at = clock()
         self._tried_at: float | None = None
 
     def subject(self) -> str:
         """Return the subject of the current request's Bearer token; raise a 401 or 503 `Problem`."""
+        return self.caller().subject
+
+    def caller(self) -> Caller:
+        """Return whom the current request's Bearer token is about; raise a 401 or 503 `Problem`."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise _refused("token_missing", "Send an access token: Authorization: Bearer <token>.")
-        return str(self.claims(token.strip())["sub"])
+        return _caller(self.claims(token.strip()))
 
     def claims(self, token: str) -> dict[str, Any]:
         """Return the claims of a valid token; raise a 401 or 503 `Problem`."""
@@ -80,8 +115,20 @@ class TokenVerifier:
 
     def _key(self, kid: str) -> PyJWK:
         key = self._keys.get(kid)
-        if key is not None:
-            return key
+        if key is None:
+            return self._looked_for(kid)
+        if self._are_old() and self._lock.acquire(blocking=False):  # the others take what they have
+            try:
+                self._fetch()
+            finally:
+                self._lock.release()
+            return self._looked_for(kid)
+        return key
+
+    def _are_old(self) -> bool:
+        return self._clock() - self._fetched_at >= KEYS_MAX_AGE_SECONDS
+
+    def _looked_for(self, kid: str) -> PyJWK:
         with self._lock:
             if kid not in self._keys:
                 self._fetch()
@@ -102,23 +149,40 @@ class TokenVerifier:
         if self._tried_at is not None and now - self._tried_at < wait:
             return
         self._tried_at = now
+        jwks = self._jwks
         try:
-            self._keys = _published_keys(self._url)
+            published = _fetched(jwks) if isinstance(jwks, str) else jwks()
+            self._keys = _keys_in(published)
         except (OSError, ValueError) as error:
-            log.warning("keys_not_fetched", url=self._url, cause=str(error))
+            log.warning("keys_not_fetched", url=str(jwks), cause=str(error))
+        else:
+            self._fetched_at = now
 
 
-def _published_keys(url: str) -> dict[str, PyJWK]:
-    from jwt import PyJWKSet  # noqa: PLC0415 - see above
-    from jwt.exceptions import PyJWTError  # noqa: PLC0415
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    roles = claims.get("roles", [])
+    session = claims.get("sid")
+    return Caller(
+        subject=str(claims["sub"]),
+        roles=frozenset(str(role) for role in roles) if isinstance(roles, list) else frozenset(),
+        session=None if session is None else str(session),
+    )
 
+
+def _fetched(url: str) -> JwkSet:
     headers = {"X-Request-Id": current_request_id() or "", "Accept": "application/json"}
     asked = urllib.request.Request(url, headers=headers)  # noqa: S310 - the platform's own URL
     with _direct.open(asked, timeout=FETCH_TIMEOUT_SECONDS) as answer:
-        published = cast("dict[str, Any]", json.load(answer))
+        return cast("JwkSet", json.load(answer))
+
+
+def _keys_in(published: JwkSet) -> dict[str, PyJWK]:
+    from jwt import PyJWKSet  # noqa: PLC0415 - see above
+    from jwt.exceptions import PyJWTError  # noqa: PLC0415
+
     try:
-        keys = PyJWKSet.from_dict(published).keys
-    except (PyJWTError, AttributeError) as error:
+        keys = PyJWKSet.from_dict(dict(published)).keys
+    except (PyJWTError, AttributeError, TypeError) as error:
         raise ValueError(f"no usable keys: {error}") from error
     return {str(key.key_id): key for key in keys}
 

@@ -1,19 +1,39 @@
 """Put the service together: settings, database, routes, and the kit around them."""
 
+from datetime import UTC, datetime
+
 from flask import Flask
 
+from auth import keys
+from auth.callers import Callers
 from auth.passwords import Passwords
-from auth.routes import routes
+from auth.routes import Clock, Parts, routes
 from auth.settings import AuthSettings
-from platform_kit import Database, create_app, load_settings
+from auth.shapes import KeysAnswer
+from platform_kit import Database, TokenVerifier, create_app, load_settings
+
+# The longest body is a registration: less than a kilobyte, however it is escaped.
+MAX_BODY_BYTES = 16 * 1024
 
 
-def create() -> Flask:
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def create(clock: Clock = utc_now) -> Flask:
     """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
     settings = load_settings(AuthSettings)
     database = Database(settings.database)
-    return create_app(
+
+    def published() -> dict[str, object]:
+        return KeysAnswer.of(keys.all_keys(database, now=clock())).model_dump()
+
+    callers = Callers(database, TokenVerifier(published))
+    app = create_app(
         "auth",
-        blueprints=[routes(database, Passwords())],
+        blueprints=[routes(Parts(database, Passwords(), callers, clock))],
         database=database,
     )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    return app

@@ -1,0 +1,39 @@
+"""Where a request comes from: the client's address, as the router in front of the instance saw it.
+
+Each proxy appends to X-Forwarded-For the address that it was called from, and the client may begin the list with
+whatever it likes. So the list is read from its end, as far as there are proxies of ours (`PLATFORM_PROXIES`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from flask import Flask, has_request_context, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+# One customer has a whole /64 of IPv6: RFC 6177, 2. Its addresses are one client.
+IPV6_CLIENT_BITS = 64
+
+
+def trust_proxies(app: Flask, count: int) -> None:
+    """Take the client's address from X-Forwarded-For, which the nearest `count` proxies wrote."""
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=0)  # type: ignore[method-assign]
+
+
+def client_address() -> str | None:
+    """Return the address of the current request's client (of IPv6, its network); None outside of a request.
+
+    Also None where the proxy wrote something that is no address.
+    """
+    if not has_request_context():
+        return None
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    network = ipaddress.ip_network((address, IPV6_CLIENT_BITS), strict=False)
+    return str(network)
