@@ -312,6 +312,7 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], F
             opened.append(self)
 
     def start(url: str, router_url: str) -> Flask:
+        monkeypatch.setenv("PLATFORM_THREADS", "60")
         monkeypatch.setenv("ORDER_DATABASE_URL", url)
         monkeypatch.setenv("ORDER_ROUTER_URL", router_url)
         return create()

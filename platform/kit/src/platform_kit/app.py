@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Flask
 
+from platform_kit.call_counts import CallCounts
 from platform_kit.database import Database
+from platform_kit.dependency import Dependency
 from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
 from platform_kit.instance import Instance, Job
@@ -15,6 +17,7 @@ from platform_kit.logs import configure_logs, identity
 from platform_kit.metrics import Metrics
 from platform_kit.migrations.declaration import Declaration, read_declaration
 from platform_kit.migrations.location import migrations_directory
+from platform_kit.patience import keep_deadlines
 from platform_kit.problems import render_problems
 from platform_kit.readiness import Check, Readiness
 from platform_kit.requests import observe_requests
@@ -34,6 +37,7 @@ def create_app(
     blueprints: Sequence[Blueprint],
     database: Database | None = None,
     schema_oldest: str | None = None,
+    dependencies: Sequence[Dependency] = (),
     background: Sequence[Job] = (),
     settings: InstanceSettings | None = None,
 ) -> Flask:
@@ -41,16 +45,21 @@ def create_app(
 
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
-    the service's migrations declares), `background` the service's own threads.
+    the service's migrations declares), `dependencies` what `/metrics` shows beside the database: those of the
+    service's clients and of its token verifier; `background` the service's own threads.
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
     app = Flask(service, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     needs = _needs(service, settings.version, schema_oldest) if database else None
-    instance = _instance(service, settings, _checks(database, needs), background)
+    asked = (*((database.dependency,) if database else ()), *dependencies)
+    instance = _instance(
+        service, settings, checks=_checks(database, needs), jobs=background, dependencies=asked
+    )
     instance.attach(app)
     observe_requests(app, instance)
+    keep_deadlines(app, settings)
     inject_faults(app, settings)
     render_problems(app)
     _serve_identity(app, identity(service, settings))
@@ -60,16 +69,24 @@ def create_app(
 
 
 def _instance(
-    service: str, settings: InstanceSettings, checks: list[Check], jobs: Sequence[Job]
+    service: str,
+    settings: InstanceSettings,
+    *,
+    checks: list[Check],
+    jobs: Sequence[Job],
+    dependencies: Sequence[Dependency],
 ) -> Instance:
     activity = Activity()
     usage = Usage(memory_limit_mb=settings.memory_limit_mb, cpu_limit=settings.cpu_limit)
+    who = identity(service, settings)
+    metrics = Metrics(who, activity=activity, usage=usage)
+    metrics.registry.register(CallCounts(who, dependencies))
     return Instance(
         service=service,
         settings=settings,
         activity=activity,
         usage=usage,
-        metrics=Metrics(identity(service, settings), activity=activity, usage=usage),
+        metrics=metrics,
         readiness=Readiness(activity, checks),
         jobs=tuple(jobs),
     )

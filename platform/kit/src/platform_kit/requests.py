@@ -1,4 +1,4 @@
-"""What the kit knows of the current request: its id and how long it has taken."""
+"""What the kit knows of the current request: its id, its place in a trace, and how long it has taken."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from flask import Flask, Response, g, request
 
+from platform_kit import trace
 from platform_kit.logs import logger
 
 if TYPE_CHECKING:
@@ -37,7 +38,13 @@ def observe_requests(app: Flask, instance: Instance) -> None:
     def begin() -> None:
         request_id = _chosen_id() or secrets.token_hex(8)
         g.platform_id = _request_id.set(request_id)
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        span = trace.received(
+            request.headers.get("traceparent", ""), request.headers.get("tracestate", "")
+        )
+        g.platform_trace = trace.begin(span)
+        structlog.contextvars.bind_contextvars(
+            request_id=request_id, trace_id=span.trace_id, span_id=span.span_id
+        )
         g.platform_begun = metrics.begin()
 
     @app.after_request
@@ -61,7 +68,8 @@ def observe_requests(app: Flask, instance: Instance) -> None:
     def end(_: BaseException | None) -> None:
         if "platform_begun" in g:
             metrics.end(g.pop("platform_begun"))
-            structlog.contextvars.unbind_contextvars("request_id")
+            structlog.contextvars.unbind_contextvars("request_id", "trace_id", "span_id")
+            trace.end(g.pop("platform_trace"))
             _request_id.reset(g.pop("platform_id"))
 
 

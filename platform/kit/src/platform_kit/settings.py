@@ -35,6 +35,9 @@ class InstanceSettings(BaseSettings):
     port: Port = 8000
     admin_port: Port = 9000
     threads: int = Field(default=8, ge=1, le=256)
+    # The deadline of a request whose caller names none: longer than any takes that goes well, and well below a minute,
+    # after which an instance that gets nowhere counts as dead.
+    request_seconds: float = Field(default=10, gt=0, le=30)
     # 0 in either switches draining off, which is for negative controls only.
     drain_seconds: float = Field(default=30, ge=0)
     quiet_seconds: float = Field(default=0.3, ge=0)

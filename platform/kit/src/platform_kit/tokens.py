@@ -1,22 +1,29 @@
-"""Verify access tokens by the keys that auth publishes (JWKS), without asking auth for each request."""
+"""Verify access tokens by the keys that auth publishes (JWKS), without asking auth for each request.
+
+A key that was fetched verifies for as long as the instance lives, whatever becomes of auth. One thread at a time asks for
+keys. The others wait for it only while auth answered the last time; else they have their 503 at once.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-import urllib.request
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from flask import request
 
+from platform_kit import deadline
+from platform_kit.clients import HttpClient
+from platform_kit.errors import ServiceUnreachable
 from platform_kit.liveness import Clock
 from platform_kit.logs import logger
 from platform_kit.problems import Problem
-from platform_kit.requests import current_request_id
 
 if TYPE_CHECKING:
     from jwt import PyJWK
+
+    from platform_kit.dependency import Dependency
 
 ALGORITHMS = ["EdDSA", "ES256"]
 FETCH_TIMEOUT_SECONDS = 2.0
@@ -26,9 +33,6 @@ REFETCH_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 # Two machines' clocks differ: a token just made must not come from the future.
 LEEWAY_SECONDS = 5.0
-
-# auth is reached by the router on this side of every proxy.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 log = logger(__name__)
 
@@ -44,13 +48,19 @@ class TokenVerifier:
         audience: str = "platform",
         clock: Clock = time.monotonic,
     ) -> None:
-        self._url = jwks_url
+        self._auth = HttpClient("auth", jwks_url, timeout_seconds=FETCH_TIMEOUT_SECONDS)
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: dict[str, PyJWK] = {}
         self._tried_at: float | None = None
+        self._has_failed = False
+
+    @property
+    def dependency(self) -> Dependency:
+        """Auth, as `/metrics` shows it."""
+        return self._auth.dependency
 
     def subject(self) -> str:
         """Return the subject of the current request's Bearer token; raise a 401 or 503 `Problem`."""
@@ -82,43 +92,54 @@ class TokenVerifier:
         key = self._keys.get(kid)
         if key is not None:
             return key
-        with self._lock:
-            if kid not in self._keys:
-                self._fetch()
-            if not self._keys:
-                raise Problem(
-                    503,
-                    "auth_unavailable",
-                    "The keys that verify access tokens cannot be fetched now.",
-                    headers={"Retry-After": "1"},
-                )
-            if kid not in self._keys:
-                raise _refused("token_invalid", "The access token is signed by an unknown key.")
+        self._refresh(kid)
+        if kid in self._keys:
             return self._keys[kid]
+        if self._keys and not self._has_failed:
+            raise _refused("token_invalid", "The access token is signed by an unknown key.")
+        raise Problem(
+            503,
+            "auth_unavailable",
+            "The keys that verify access tokens cannot be fetched now.",
+            headers={"Retry-After": "1"},
+        )
+
+    def _refresh(self, kid: str) -> None:
+        """Fetch the keys unless another thread does, or has just done so."""
+        patience = 0 if self._has_failed else deadline.remaining_seconds(FETCH_TIMEOUT_SECONDS)
+        if not self._lock.acquire(timeout=max(0, patience)):
+            return
+        try:
+            if kid not in self._keys and self._is_time():
+                self._fetch()
+        finally:
+            self._lock.release()
+
+    def _is_time(self) -> bool:
+        wait = REFETCH_SECONDS if self._keys and not self._has_failed else RETRY_SECONDS
+        return self._tried_at is None or self._clock() - self._tried_at >= wait
 
     def _fetch(self) -> None:
-        wait = REFETCH_SECONDS if self._keys else RETRY_SECONDS
-        now = self._clock()
-        if self._tried_at is not None and now - self._tried_at < wait:
-            return
-        self._tried_at = now
+        self._tried_at = self._clock()
         try:
-            self._keys = _published_keys(self._url)
-        except (OSError, ValueError) as error:
-            log.warning("keys_not_fetched", url=self._url, cause=str(error))
+            answer = self._auth.request("GET", headers={"Accept": "application/json"})
+            self._keys = _published_keys(answer.status_code, answer.content)
+        except (ServiceUnreachable, ValueError) as error:
+            self._has_failed = True
+            log.warning("keys_not_fetched", cause=str(error))
+        else:
+            self._has_failed = False
 
 
-def _published_keys(url: str) -> dict[str, PyJWK]:
+def _published_keys(status: int, body: bytes) -> dict[str, PyJWK]:
     from jwt import PyJWKSet  # noqa: PLC0415 - see above
     from jwt.exceptions import PyJWTError  # noqa: PLC0415
 
-    headers = {"X-Request-Id": current_request_id() or "", "Accept": "application/json"}
-    asked = urllib.request.Request(url, headers=headers)  # noqa: S310 - the platform's own URL
-    with _direct.open(asked, timeout=FETCH_TIMEOUT_SECONDS) as answer:
-        published = cast("dict[str, Any]", json.load(answer))
+    if status != 200:
+        raise ValueError(f"the answer is a {status}")
     try:
-        keys = PyJWKSet.from_dict(published).keys
-    except (PyJWTError, AttributeError) as error:
+        keys = PyJWKSet.from_dict(json.loads(body)).keys
+    except (PyJWTError, AttributeError, TypeError) as error:
         raise ValueError(f"no usable keys: {error}") from error
     return {str(key.key_id): key for key in keys}
 

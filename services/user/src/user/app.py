@@ -16,4 +16,5 @@ def create() -> Flask:
         "user",
         blueprints=[routes(database, verifier)],
         database=database,
+        dependencies=(verifier.dependency,),
     )
