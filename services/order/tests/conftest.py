@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -34,6 +35,8 @@ from order.stock import Stock
 from order.sweeper import LEFT_OVER_AFTER, Sweeper
 from order.tables import metadata, order_items, orders
 from platform_kit import Database, ServiceClient
+
+sys.path.insert(0, str(Path(__file__).parent))  # the builders beside the tests, by name
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port
 

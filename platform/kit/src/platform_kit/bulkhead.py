@@ -1,23 +1,26 @@
 """A bulkhead: of an instance's threads only some may wait for one dependency, so that the others go on.
 
-Three quarters of them may call it at once. Who comes when all places are taken waits only as long as places change
-hands: where none did for half a second, the dependency is stuck and everybody else is refused at once. So a busy but
-healthy one, whose calls take milliseconds, refuses nobody, and a hung one costs the last quarter of the threads that
-half second, once. Shorter would refuse healthy requests: a machine under load, a cold pool of connections or a disk that
-syncs stall all calls for some tenths of a second.
+Three quarters of them may call it at once. Who comes when all places are taken waits for one as long as calls are short,
+so a busy but healthy dependency refuses nobody. Half a second without a place, or a call that took as long, ends the
+patience: from then on everybody else is refused at once, until a call was short again. So a hung or slow dependency
+costs the last quarter of the threads that half second, once. Shorter would refuse healthy requests: a machine under
+load, a cold pool of connections or a disk that syncs stall all calls for some tenths of a second.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from typing import NewType
 
 from platform_kit import deadline
 from platform_kit.liveness import Clock
 from platform_kit.settings import InstanceSettings, load_settings
 
 THREADS_SHARE = 0.75
-STUCK_SECONDS = 0.5
+LONG_SECONDS = 0.5
+
+Entered = NewType("Entered", float)
 
 
 def share_of_threads() -> int:
@@ -30,40 +33,39 @@ class Bulkhead:
     """So many places. Safe to use from any thread."""
 
     def __init__(
-        self,
-        places: int,
-        *,
-        stuck_seconds: float = STUCK_SECONDS,
-        clock: Clock = time.monotonic,
+        self, places: int, *, long_seconds: float = LONG_SECONDS, clock: Clock = time.monotonic
     ) -> None:
         self.places = places
-        self._stuck_seconds = stuck_seconds
+        self._long_seconds = long_seconds
         self._clock = clock
-        self._free = threading.Condition()
+        self._changed = threading.Condition()
         self._taken = 0
-        self._moved_at = clock()
+        self._is_patient = True
 
     @property
     def taken(self) -> int:
         """How many places are taken now."""
         return self._taken
 
-    def enter(self) -> bool:
-        """Take a place, if need be after a wait within the current deadline; False if there is none."""
-        with self._free:
-            while self._taken >= self.places:
-                patience = self._moved_at + self._stuck_seconds - self._clock()
-                patience = deadline.remaining_seconds(patience)
-                if patience <= 0:
-                    return False
-                self._free.wait(patience)
+    def enter(self) -> Entered | None:
+        """Take a place, if need be after a wait within the current deadline; None if there is none."""
+        with self._changed:
+            patience = deadline.remaining_seconds(self._long_seconds)
+            is_decided = self._changed.wait_for(self._is_decided, max(0, patience))
+            if not is_decided and patience >= self._long_seconds:  # else it was the caller's hurry
+                self._is_patient = False
+                self._changed.notify_all()
+            if self._taken >= self.places:
+                return None
             self._taken += 1
-            self._moved_at = self._clock()
-            return True
+            return Entered(self._clock())
 
-    def leave(self) -> None:
+    def leave(self, entered: Entered) -> None:
         """Give the place back."""
-        with self._free:
+        with self._changed:
             self._taken -= 1
-            self._moved_at = self._clock()
-            self._free.notify()
+            self._is_patient = self._clock() - entered < self._long_seconds
+            self._changed.notify_all()
+
+    def _is_decided(self) -> bool:
+        return self._taken < self.places or not self._is_patient

@@ -38,7 +38,7 @@ _CONNECT_ARGS: dict[str, object] = {
 # (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _AWAY = ("08", "53", "57P")
 # More patience than with other services: nearly every request needs the database, so there is little to save from it.
-STUCK_SECONDS = 1.0
+LONG_SECONDS = 1.0
 
 
 class Database:
@@ -46,7 +46,7 @@ class Database:
 
     def __init__(self, url: str | Path, *, pool_size: int = 8) -> None:
         """Take a `postgresql://` URL or the file with it; `pool_size` is how many threads use it at once."""
-        places = Bulkhead(min(pool_size, share_of_threads()), stuck_seconds=STUCK_SECONDS)
+        places = Bulkhead(min(pool_size, share_of_threads()), long_seconds=LONG_SECONDS)
         self.dependency = Dependency("database", bulkhead=places)
         self._engine = engine(
             url,

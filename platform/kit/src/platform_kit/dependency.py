@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 from platform_kit.breaker import Breaker, Ticket
-from platform_kit.bulkhead import Bulkhead, share_of_threads
+from platform_kit.bulkhead import Bulkhead, Entered, share_of_threads
 from platform_kit.errors import NotCalled
 from platform_kit.retries import RetryBudget
 
@@ -56,12 +56,12 @@ class Dependency:
     @contextmanager
     def call(self) -> Iterator[Call]:
         """Let one call through; raise `NotCalled` if it must not be made."""
-        ticket = self._admit()
+        entered, ticket = self._admit()
         call = Call()
         try:
             yield call
         finally:
-            self.bulkhead.leave()
+            self.bulkhead.leave(entered)
             self.breaker.leave(ticket, failed=_failed(call.outcome))
             self._count(call.outcome)
 
@@ -70,19 +70,20 @@ class Dependency:
         with self._lock:
             return dict(self._outcomes)
 
-    def _admit(self) -> Ticket:
-        if not self.bulkhead.enter():
+    def _admit(self) -> tuple[Entered, Ticket]:
+        entered = self.bulkhead.enter()
+        if entered is None:
             self._count(Outcome.FULL)
             cause = f"all {self.bulkhead.places} calls that may be made at once are waiting for it"
             raise NotCalled(self.name, cause=cause)
         ticket = self.breaker.enter()
         if ticket is None:
-            self.bulkhead.leave()
+            self.bulkhead.leave(entered)
             self._count(Outcome.CIRCUIT_OPEN)
             after = self.breaker.retry_after_seconds()
             cause = "it failed too often lately and is not asked for a moment"
             raise NotCalled(self.name, cause=cause, retry_after_seconds=after)
-        return ticket
+        return entered, ticket
 
     def _count(self, outcome: Outcome) -> None:
         with self._lock:
