@@ -28,6 +28,13 @@ class Clock:
         return self.now
 
 
+def warm(places, **options):
+    """A bulkhead that has seen a short call."""
+    bulkhead = Bulkhead(places, **options)
+    bulkhead.leave(bulkhead.enter())
+    return bulkhead
+
+
 def test_a_place_that_was_left_is_free_again():
     """As often as wanted."""
     bulkhead = Bulkhead(1)
@@ -39,7 +46,7 @@ def test_a_place_that_was_left_is_free_again():
 
 def test_a_stuck_dependency_refuses_the_next_one_after_a_moment():
     """All places are taken and nothing moves."""
-    bulkhead = Bulkhead(2, long_seconds=0.1)
+    bulkhead = warm(2, long_seconds=0.1)
     bulkhead.enter()
     bulkhead.enter()
     begun = time.monotonic()
@@ -51,7 +58,7 @@ def test_a_stuck_dependency_refuses_the_next_one_after_a_moment():
 
 def test_once_it_is_known_to_be_stuck_nobody_waits():
     """One has waited for all."""
-    bulkhead = Bulkhead(1, long_seconds=0.2)
+    bulkhead = warm(1, long_seconds=0.2)
     bulkhead.enter()
     bulkhead.enter()
     begun = time.monotonic()
@@ -63,7 +70,7 @@ def test_once_it_is_known_to_be_stuck_nobody_waits():
 
 def test_a_caller_in_a_hurry_ends_nobody_elses_patience():
     """It found no place in the little time that it had: that says nothing."""
-    bulkhead = Bulkhead(1, long_seconds=60)
+    bulkhead = warm(1, long_seconds=60)
     held = bulkhead.enter()
     with within(0.01):
         hurried = bulkhead.enter()
@@ -80,7 +87,7 @@ def test_a_caller_in_a_hurry_ends_nobody_elses_patience():
 def test_those_who_wait_are_refused_with_the_first_long_call():
     """One gets the place that it leaves, the others need not wait for theirs."""
     clock = Clock()
-    bulkhead = Bulkhead(2, long_seconds=60, clock=clock)
+    bulkhead = warm(2, long_seconds=60, clock=clock)
     slow = bulkhead.enter()
     bulkhead.enter()
     clock.now += 61
@@ -98,7 +105,7 @@ def test_those_who_wait_are_refused_with_the_first_long_call():
 def test_a_slow_dependency_has_no_queue():
     """Its calls end, one after the other, but each took long: who finds all places taken is refused at once."""
     clock = Clock()
-    bulkhead = Bulkhead(2, long_seconds=60, clock=clock)
+    bulkhead = warm(2, long_seconds=60, clock=clock)
     first = bulkhead.enter()
     bulkhead.enter()
     clock.now += 61
@@ -113,7 +120,7 @@ def test_a_slow_dependency_has_no_queue():
 def test_a_short_call_brings_patience_back():
     """It is over: whoever comes next may wait again."""
     clock = Clock()
-    bulkhead = Bulkhead(1, long_seconds=60, clock=clock)
+    bulkhead = warm(1, long_seconds=60, clock=clock)
     slow = bulkhead.enter()
     clock.now += 61
     bulkhead.leave(slow)
@@ -131,9 +138,35 @@ def test_a_short_call_brings_patience_back():
     assert entered == [clock.now]
 
 
+def test_a_new_instance_has_more_patience():
+    """Its first calls open their connections: long ones are no sign until one was short."""
+    clock = Clock()
+    bulkhead = Bulkhead(1, long_seconds=0.01, cold_seconds=60, clock=clock)
+    cold = bulkhead.enter()
+    entered = []
+    waiter = threading.Thread(target=lambda: entered.append(bulkhead.enter()))
+    waiter.start()
+    clock.now += 2
+    bulkhead.leave(cold)
+    waiter.join(30)
+
+    assert entered == [clock.now]
+
+
+def test_its_patience_ends_too():
+    """The dependency hangs from the first call on."""
+    bulkhead = Bulkhead(1, cold_seconds=0.1)
+    bulkhead.enter()
+    begun = time.monotonic()
+    refused = [bulkhead.enter() for _ in range(100)]
+
+    assert refused == [None] * 100
+    assert time.monotonic() - begun < 5
+
+
 def test_nobody_waits_beyond_the_deadline():
     """The caller's answer is due before the bulkhead's patience ends."""
-    bulkhead = Bulkhead(1, long_seconds=60)
+    bulkhead = warm(1, long_seconds=60)
     bulkhead.enter()
     begun = time.monotonic()
     with within(0.05):
@@ -145,7 +178,7 @@ def test_nobody_waits_beyond_the_deadline():
 
 def test_a_busy_dependency_refuses_nobody():
     """Forty threads, two places, calls of some milliseconds, never more than two at once."""
-    bulkhead = Bulkhead(2, long_seconds=30)
+    bulkhead = warm(2, long_seconds=30)
     entered, most = [], []
 
     def work():

@@ -10,7 +10,7 @@ from platform_kit.errors import NotCalled
 
 @pytest.fixture
 def dependency():
-    return Dependency("product", bulkhead=Bulkhead(2, long_seconds=0.01))
+    return Dependency("product", bulkhead=Bulkhead(2, cold_seconds=0.01))
 
 
 def call(dependency, outcome):
@@ -84,7 +84,7 @@ def test_a_full_bulkhead_leaves_the_probe_to_somebody_else():
     now = [0.0]
     dependency = Dependency(
         "product",
-        bulkhead=Bulkhead(1, long_seconds=0),
+        bulkhead=Bulkhead(1, cold_seconds=0),
         breaker=Breaker("product", clock=lambda: now[0]),
     )
     for _ in range(FAILURES_IN_A_ROW):

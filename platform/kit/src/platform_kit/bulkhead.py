@@ -4,7 +4,8 @@ Three quarters of them may call it at once. Who comes when all places are taken 
 so a busy but healthy dependency refuses nobody. Half a second without a place, or a call that took as long, ends the
 patience: from then on everybody else is refused at once, until a call was short again. So a hung or slow dependency
 costs the last quarter of the threads that half second, once. Shorter would refuse healthy requests: a machine under
-load, a cold pool of connections or a disk that syncs stall all calls for some tenths of a second.
+load or a disk that syncs stalls all calls for some tenths of a second. A new instance, whose first calls open their
+connections while all its threads are wanted at once, has more patience until a call was short for the first time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from platform_kit.settings import InstanceSettings, load_settings
 
 THREADS_SHARE = 0.75
 LONG_SECONDS = 0.5
+COLD_SECONDS = 3.0
 
 Entered = NewType("Entered", float)
 
@@ -33,14 +35,21 @@ class Bulkhead:
     """So many places. Safe to use from any thread."""
 
     def __init__(
-        self, places: int, *, long_seconds: float = LONG_SECONDS, clock: Clock = time.monotonic
+        self,
+        places: int,
+        *,
+        long_seconds: float = LONG_SECONDS,
+        cold_seconds: float = COLD_SECONDS,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.places = places
         self._long_seconds = long_seconds
+        self._cold_seconds = cold_seconds
         self._clock = clock
         self._changed = threading.Condition()
         self._taken = 0
         self._is_patient = True
+        self._is_warm = False
 
     @property
     def taken(self) -> int:
@@ -50,9 +59,10 @@ class Bulkhead:
     def enter(self) -> Entered | None:
         """Take a place, if need be after a wait within the current deadline; None if there is none."""
         with self._changed:
-            patience = deadline.remaining_seconds(self._long_seconds)
+            longest = self._long_seconds if self._is_warm else self._cold_seconds
+            patience = deadline.remaining_seconds(longest)
             is_decided = self._changed.wait_for(self._is_decided, max(0, patience))
-            if not is_decided and patience >= self._long_seconds:  # else it was the caller's hurry
+            if not is_decided and patience >= longest:  # else it was the caller's hurry
                 self._is_patient = False
                 self._changed.notify_all()
             if self._taken >= self.places:
@@ -64,7 +74,10 @@ class Bulkhead:
         """Give the place back."""
         with self._changed:
             self._taken -= 1
-            self._is_patient = self._clock() - entered < self._long_seconds
+            if self._clock() - entered < self._long_seconds:
+                self._is_patient = self._is_warm = True
+            elif self._is_warm:
+                self._is_patient = False
             self._changed.notify_all()
 
     def _is_decided(self) -> bool:
