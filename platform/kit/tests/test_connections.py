@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import psycopg
 import pytest
+from flask import Blueprint
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -118,6 +119,29 @@ def test_a_database_that_is_away_is_left_alone_after_a_while():
 
     with pytest.raises(DatabaseUnreachable, match="failed too often"):
         run(away, "SELECT 1")
+
+
+def test_nobody_has_to_handle_a_database_that_is_away(make_app):
+    """The client gets a 503 that says when to come back, and no word of the cause."""
+    away = Database("postgresql://u@127.0.0.1:1/x")
+    routes = Blueprint("things", __name__)
+    routes.get("/things")(lambda: {"id": run(away, "SELECT 1")})
+    answer = make_app(routes).test_client().get("/api/v1/things")
+    body = answer.get_json(force=True)
+
+    assert (answer.status_code, body["code"]) == (503, "database_unavailable")
+    assert answer.mimetype == "application/problem+json"
+    assert answer.headers["Retry-After"] == "1"
+    assert "refused" not in body["detail"]
+
+
+def test_a_file_without_a_url_counts_as_a_failure(tmp_path):
+    """There is nothing to connect to."""
+    database = Database(tmp_path / "url")
+    with pytest.raises(DatabaseUnreachable, match="no URL"):
+        run(database, "SELECT 1")
+
+    assert outcomes(database) == {Outcome.FAILED: 1}
 
 
 def test_garbage_instead_of_a_server_is_away():

@@ -54,8 +54,9 @@ class HttpClient:
     ) -> httpx.Response:
         """Return the answer, whatever its status; raise `ServiceUnreachable` when there is none.
 
-        `path` is below the base: `reservations/7`. A request that only reads, has an `Idempotency-Key` or is `idempotent` is sent again after a 5xx without
-        `Retry-After` and after a broken connection, but not after silence: that has taken the time that there was.
+        `path` is below the base: `reservations/7`. A request that only reads, has an `Idempotency-Key` or is
+        `idempotent` is sent again after a 5xx without `Retry-After` and after a broken connection, but not after
+        silence: that has taken the time that there was.
         """
         sent = _Sent(method, f"{self._base_url}{path.lstrip('/')}", json, dict(headers or {}))
         may_repeat = may_be_repeated(method, sent.headers, idempotent=idempotent)
@@ -70,16 +71,15 @@ class HttpClient:
     def _persist(self, sent: _Sent, pauses: Iterable[float]) -> _Tried:
         tried = self._try(sent)
         for pause in pauses:
-            if (
-                not tried.worth_repeating
-                or deadline.remaining_seconds(self._timeout_seconds) < pause
-            ):
-                break
-            if not self.dependency.budget.take():
+            if not (tried.worth_repeating and self._can_afford(pause)):
                 break
             time.sleep(pause)
             tried = self._try(sent)
         return tried
+
+    def _can_afford(self, pause_seconds: float) -> bool:
+        left = deadline.remaining_seconds(self._timeout_seconds)
+        return left > pause_seconds and self.dependency.budget.take()
 
     def _try(self, sent: _Sent) -> _Tried:
         try:
@@ -94,9 +94,7 @@ class HttpClient:
         given = deadline.remaining_seconds(self._timeout_seconds)
         if given < LEAST_SECONDS:
             call.outcome = Outcome.CUT_SHORT
-            return _Tried(
-                ServiceUnreachable(self.dependency.name, cause="there is no time left to ask it")
-            )
+            return _Tried(self._unreachable(TimeoutError("there is no time left to ask it")))
         call.outcome = Outcome.FAILED
         try:
             answer = self._client.request(

@@ -101,6 +101,9 @@ class Database:
             with self.dependency.call() as call:
                 try:
                     yield
+                except DatabaseUnreachable:  # there was no URL to connect to
+                    call.outcome = Outcome.FAILED
+                    raise
                 except SQLAlchemyError as error:
                     call.outcome = _outcome(error)
                     if call.outcome is Outcome.ANSWERED:

@@ -1,7 +1,7 @@
 """Verify access tokens by the keys that auth publishes (JWKS), without asking auth for each request.
 
 A key that was fetched verifies for as long as the instance lives, whatever becomes of auth. One thread at a time asks for
-keys. The others wait for it only while auth answered the last time; else they have their 503 at once.
+keys. Some others wait for it, never all, and only while auth answered the last time; else they have their 503 at once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 
 from platform_kit import deadline
+from platform_kit.bulkhead import Bulkhead, share_of_threads
 from platform_kit.clients import HttpClient
 from platform_kit.errors import ServiceUnreachable
 from platform_kit.liveness import Clock
@@ -53,6 +54,7 @@ class TokenVerifier:
         self._audience = audience
         self._clock = clock
         self._lock = threading.Lock()
+        self._waiting = Bulkhead(share_of_threads())
         self._keys: dict[str, PyJWK] = {}
         self._tried_at: float | None = None
         self._has_failed = False
@@ -92,10 +94,10 @@ class TokenVerifier:
         key = self._keys.get(kid)
         if key is not None:
             return key
-        self._refresh(kid)
+        is_known = self._refresh(kid)
         if kid in self._keys:
             return self._keys[kid]
-        if self._keys and not self._has_failed:
+        if is_known:
             raise _refused("token_invalid", "The access token is signed by an unknown key.")
         raise Problem(
             503,
@@ -104,16 +106,20 @@ class TokenVerifier:
             headers={"Retry-After": "1"},
         )
 
-    def _refresh(self, kid: str) -> None:
-        """Fetch the keys unless another thread does, or has just done so."""
+    def _refresh(self, kid: str) -> bool:
+        """Fetch the keys unless another thread does, or has just done so; say whether auth's last word is known."""
+        entered = self._waiting.enter()
+        if entered is None:
+            return False
         patience = 0 if self._has_failed else deadline.remaining_seconds(FETCH_TIMEOUT_SECONDS)
-        if not self._lock.acquire(timeout=max(0, patience)):
-            return
-        try:
-            if kid not in self._keys and self._is_time():
-                self._fetch()
-        finally:
-            self._lock.release()
+        if self._lock.acquire(timeout=max(0, patience)):
+            try:
+                if kid not in self._keys and self._is_time():
+                    self._fetch()
+            finally:
+                self._lock.release()
+        self._waiting.leave(entered)
+        return bool(self._keys) and not self._has_failed
 
     def _is_time(self) -> bool:
         wait = REFETCH_SECONDS if self._keys and not self._has_failed else RETRY_SECONDS
