@@ -31,7 +31,7 @@ class Clock:
 def warm(places, **options):
     """A bulkhead that has seen a short call."""
     bulkhead = Bulkhead(places, **options)
-    bulkhead.leave(bulkhead.enter())
+    bulkhead.leave(bulkhead.enter(), answered=True)
     return bulkhead
 
 
@@ -39,7 +39,7 @@ def test_a_place_that_was_left_is_free_again():
     """As often as wanted."""
     bulkhead = Bulkhead(1)
     for _ in range(3):
-        bulkhead.leave(bulkhead.enter())
+        bulkhead.leave(bulkhead.enter(), answered=True)
 
     assert bulkhead.taken == 0
 
@@ -77,7 +77,7 @@ def test_a_caller_in_a_hurry_ends_nobody_elses_patience():
     entered = []
     waiter = threading.Thread(target=lambda: entered.append(bulkhead.enter()))
     waiter.start()
-    bulkhead.leave(held)
+    bulkhead.leave(held, answered=True)
     waiter.join(30)
 
     assert hurried is None
@@ -95,7 +95,7 @@ def test_those_who_wait_are_refused_with_the_first_long_call():
     threads = [threading.Thread(target=lambda: entered.append(bulkhead.enter())) for _ in range(5)]
     for thread in threads:
         thread.start()
-    bulkhead.leave(slow)
+    bulkhead.leave(slow, answered=True)
     for thread in threads:
         thread.join(30)
 
@@ -109,7 +109,7 @@ def test_a_slow_dependency_has_no_queue():
     first = bulkhead.enter()
     bulkhead.enter()
     clock.now += 61
-    bulkhead.leave(first)
+    bulkhead.leave(first, answered=True)
     bulkhead.enter()
     begun = time.monotonic()
 
@@ -123,19 +123,35 @@ def test_a_short_call_brings_patience_back():
     bulkhead = warm(1, long_seconds=60, clock=clock)
     slow = bulkhead.enter()
     clock.now += 61
-    bulkhead.leave(slow)
+    bulkhead.leave(slow, answered=True)
     quick = bulkhead.enter()
     refused = bulkhead.enter()
-    bulkhead.leave(quick)
+    bulkhead.leave(quick, answered=True)
     held = bulkhead.enter()
     entered = []
     waiter = threading.Thread(target=lambda: entered.append(bulkhead.enter()))
     waiter.start()
-    bulkhead.leave(held)
+    bulkhead.leave(held, answered=True)
     waiter.join(30)
 
     assert refused is None
     assert entered == [clock.now]
+
+
+def test_a_call_that_fails_fast_brings_no_patience_back():
+    """The circuit has opened: what it refuses is over soon, and says nothing about the calls under way."""
+    clock = Clock()
+    bulkhead = warm(2, long_seconds=60, clock=clock)
+    slow = bulkhead.enter()
+    bulkhead.enter()
+    clock.now += 61
+    bulkhead.leave(slow, answered=True)
+    bulkhead.leave(bulkhead.enter(), answered=False)
+    bulkhead.enter()
+    begun = time.monotonic()
+
+    assert bulkhead.enter() is None
+    assert time.monotonic() - begun < 30
 
 
 def test_a_new_instance_has_more_patience():
@@ -147,7 +163,7 @@ def test_a_new_instance_has_more_patience():
     waiter = threading.Thread(target=lambda: entered.append(bulkhead.enter()))
     waiter.start()
     clock.now += 2
-    bulkhead.leave(cold)
+    bulkhead.leave(cold, answered=True)
     waiter.join(30)
 
     assert entered == [clock.now]
@@ -186,7 +202,7 @@ def test_a_busy_dependency_refuses_nobody():
             entered.append(bulkhead.enter())
             most.append(bulkhead.taken)
             threading.Event().wait(0.002)
-            bulkhead.leave(entered[-1])
+            bulkhead.leave(entered[-1], answered=True)
 
     threads = [threading.Thread(target=work) for _ in range(40)]
     for thread in threads:

@@ -93,7 +93,7 @@ def test_a_full_bulkhead_leaves_the_probe_to_somebody_else():
     entered = dependency.bulkhead.enter()
     with pytest.raises(NotCalled, match="all 1 calls"):
         call(dependency, Outcome.ANSWERED)
-    dependency.bulkhead.leave(entered)
+    dependency.bulkhead.leave(entered, answered=False)
     call(dependency, Outcome.ANSWERED)
 
     assert dependency.breaker.state is State.CLOSED

@@ -27,6 +27,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from misbehaving import Fault, Line
 
+from platform_kit import bulkhead, database
 from platform_kit.tokens import REFETCH_SECONDS
 
 pytestmark = pytest.mark.integration
@@ -34,8 +35,8 @@ pytestmark = pytest.mark.integration
 CLIENTS = 16
 PAUSE_SECONDS = 1.0
 NORMAL_SECONDS = 3.0
-# Onset included: the half second in which a bulkhead still has patience is a twenty-fourth of it.
-FAULT_SECONDS = 12.0
+# The onset included: what a bulkhead has of patience is a twenty-fourth of it.
+FAULT_SECONDS = 24 * bulkhead.LONG_SECONDS
 PROBE_SECONDS = 0.1
 RECOVERY_SECONDS = 5.0
 # Twice the normal p95, or this much more: on a machine that others use too, a p95 of 5 ms is 20 ms a minute later.
@@ -114,12 +115,18 @@ class Case:
     well: int
     others: tuple[str, ...]
     normal_seconds: float = NORMAL_SECONDS
+    fault_seconds: float = FAULT_SECONDS
 
 
 ALL_READS = ("/api", "/api/v1/orders?limit=1", "/health", "/metrics")
 CASES = {
     "product": Case(Ordering.place, 201, ALL_READS),
-    "database": Case(Ordering.read, 200, ("/api", "/health", "/metrics")),
+    "database": Case(
+        Ordering.read,
+        200,
+        ("/api", "/health", "/metrics"),
+        fault_seconds=24 * database.LONG_SECONDS,
+    ),
     # Keys are asked for again when the last answer is so old.
     "auth": Case(Ordering.present_unknown_key, 401, ALL_READS, REFETCH_SECONDS + 1),
 }
@@ -135,7 +142,7 @@ serve.main(["order"])
 
 
 @pytest.fixture
-def start(migrated_url, router, database, tmp_path, until):
+def start(migrated_url, router, books, tmp_path, until):
     """Start an instance with eight threads; it is ready, with auth's keys in its memory."""
     router_at = urlsplit(router.url)
     services = Line(
@@ -175,9 +182,14 @@ def ordering(start) -> Ordering:
 @pytest.mark.parametrize("dependency", CASES)
 def test_a_fault_of_one_dependency_stays_with_what_needs_it(ordering, dependency, fault):
     """The needing are answered or get their 503 in time; the others do not notice; the instance lives and recovers."""
-    measured = (_measure(ordering, dependency, fault) for _ in range(TRIES))
+    for _ in range(TRIES):
+        normal, others = _measure(ordering, dependency, fault)
+        if disturbed := _disturbed(normal, others):
+            print(f"p95 in seconds, before and meanwhile: {disturbed}")  # noqa: T201 - beside a failure
+        else:
+            break
 
-    assert any(_undisturbed(normal, others) for normal, others in measured)
+    assert disturbed == {}
 
 
 def test_without_bulkhead_and_circuit_the_others_do_notice(start):
@@ -187,10 +199,10 @@ def test_without_bulkhead_and_circuit_the_others_do_notice(start):
     _, normal = _observe(ordering, case.needing, case.others, seconds=case.normal_seconds)
 
     line.misbehave("product", Fault.HUNG)
-    _, others = _observe(ordering, case.needing, case.others, seconds=FAULT_SECONDS)
+    _, others = _observe(ordering, case.needing, case.others, seconds=case.fault_seconds)
     line.misbehave("product", Fault.NONE)
 
-    assert not _undisturbed(normal, others)
+    assert "/api" in _disturbed(normal, others)
     assert {each.status for each in others["/health"]} == {200}
 
 
@@ -202,7 +214,7 @@ def _measure(ordering, dependency, fault):
     _, normal = _observe(ordering, needing, case.others, seconds=case.normal_seconds)
 
     line.misbehave(dependency, fault)
-    asked, others = _observe(ordering, case.needing, case.others, seconds=FAULT_SECONDS)
+    asked, others = _observe(ordering, case.needing, case.others, seconds=case.fault_seconds)
     line.misbehave(dependency, Fault.NONE)
     recovered_after = _seconds_until(lambda: case.needing(ordering).status == case.well)
 
@@ -213,8 +225,13 @@ def _measure(ordering, dependency, fault):
     return normal, others
 
 
-def _undisturbed(normal, others):
-    return all(_p95(seen) <= _allowed(normal[path]) for path, seen in others.items())
+def _disturbed(normal, others):
+    """Return the p95 before and meanwhile, in seconds, of what became slower than it may."""
+    return {
+        path: (round(_p95(normal[path]), 3), round(_p95(seen), 3))
+        for path, seen in others.items()
+        if _p95(seen) > _allowed(normal[path])
+    }
 
 
 def assert_answered_in_time(asked, *, well):

@@ -70,13 +70,14 @@ class Bulkhead:
             self._taken += 1
             return Entered(self._clock())
 
-    def leave(self, entered: Entered) -> None:
-        """Give the place back."""
+    def leave(self, entered: Entered, *, answered: bool) -> None:
+        """Give the place back; only an answer in a short time brings patience back, failing fast does not."""
         with self._changed:
             self._taken -= 1
-            if self._clock() - entered < self._long_seconds:
+            is_short = self._clock() - entered < self._long_seconds
+            if is_short and answered:
                 self._is_patient = self._is_warm = True
-            elif self._is_warm:
+            elif self._is_warm and not is_short:
                 self._is_patient = False
             self._changed.notify_all()
 

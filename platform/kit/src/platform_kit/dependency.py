@@ -61,7 +61,7 @@ class Dependency:
         try:
             yield call
         finally:
-            self.bulkhead.leave(entered)
+            self.bulkhead.leave(entered, answered=call.outcome is Outcome.ANSWERED)
             self.breaker.leave(ticket, failed=_failed(call.outcome))
             self._count(call.outcome)
 
@@ -78,7 +78,7 @@ class Dependency:
             raise NotCalled(self.name, cause=cause)
         ticket = self.breaker.enter()
         if ticket is None:
-            self.bulkhead.leave(entered)
+            self.bulkhead.leave(entered, answered=False)
             self._count(Outcome.CIRCUIT_OPEN)
             after = self.breaker.retry_after_seconds()
             cause = "it failed too often lately and is not asked for a moment"

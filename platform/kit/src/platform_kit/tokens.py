@@ -107,19 +107,27 @@ class TokenVerifier:
         )
 
     def _refresh(self, kid: str) -> bool:
-        """Fetch the keys unless another thread does, or has just done so; say whether auth's last word is known."""
+        """Fetch the keys if it is time; say whether what is known now is auth's word."""
         entered = self._waiting.enter()
         if entered is None:
             return False
+        is_known = False
+        try:
+            self._fetch_once(kid)
+            is_known = bool(self._keys) and not self._has_failed
+        finally:
+            self._waiting.leave(entered, answered=is_known)
+        return is_known
+
+    def _fetch_once(self, kid: str) -> None:
         patience = 0 if self._has_failed else deadline.remaining_seconds(FETCH_TIMEOUT_SECONDS)
-        if self._lock.acquire(timeout=max(0, patience)):
-            try:
-                if kid not in self._keys and self._is_time():
-                    self._fetch()
-            finally:
-                self._lock.release()
-        self._waiting.leave(entered)
-        return bool(self._keys) and not self._has_failed
+        if not self._lock.acquire(timeout=max(0, patience)):
+            return
+        try:
+            if kid not in self._keys and self._is_time():
+                self._fetch()
+        finally:
+            self._lock.release()
 
     def _is_time(self) -> bool:
         wait = REFETCH_SECONDS if self._keys and not self._has_failed else RETRY_SECONDS
