@@ -38,6 +38,12 @@ spec:
             path:
               type: ReplacePrefixMatch
               replacePrefixMatch: /api
+        {{- if ne .name (printf "%s-internal" $service) }}
+        # How long a caller waits is not said from outside (platform_kit.deadline).
+        - type: RequestHeaderModifier
+          requestHeaderModifier:
+            remove: [X-Request-Timeout-Ms]
+        {{- end }}
       backendRefs:
         - name: {{ include "platform.name" .top }}
           port: 80

@@ -116,7 +116,7 @@ def test_a_broken_answer_is_unreachable():
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(ServiceUnreachable, match="disconnected"):
-            ServiceClient(url, "product").request("GET", "products")
+            ServiceClient(url, "product").request("PUT", "products/1")
         thread.join()
 
 

@@ -28,6 +28,7 @@ def test_a_finished_request_is_one_event(make_app, lines):
     )
     (event,) = lines()
     seconds, timestamp = event.pop("seconds"), event.pop("timestamp")
+    ids = (event.pop("trace_id"), event.pop("span_id"))
 
     assert event == {
         "event": "request_finished",
@@ -41,6 +42,7 @@ def test_a_finished_request_is_one_event(make_app, lines):
         "route": "/api/v1/things/<name>",
         "status": 200,
     }
+    assert [len(each) for each in ids] == [32, 16]
     assert 0 < seconds < 5
     assert datetime.fromisoformat(timestamp).utcoffset().total_seconds() == 0
 

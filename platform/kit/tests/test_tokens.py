@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,12 @@ from flask import Blueprint, Flask
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
 from platform_kit import Caller, Problem, TokenVerifier
-from platform_kit.tokens import KEYS_MAX_AGE_SECONDS, REFETCH_SECONDS, RETRY_SECONDS
+from platform_kit.tokens import (
+    FETCH_TIMEOUT_SECONDS,
+    KEYS_MAX_AGE_SECONDS,
+    REFETCH_SECONDS,
+    RETRY_SECONDS,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -242,6 +248,61 @@ def test_it_recovers_when_auth_comes_back(who, auth, signer, clock):
 
     assert who(signer.token())[0].status_code == 200
     assert auth.asked == 2
+
+
+def test_an_unknown_key_is_no_verdict_while_auth_is_away(who, auth, signer, clock):
+    """It may be a new one: 503, and the keys that are known go on verifying."""
+    who(signer.token())
+    auth.stop()
+    clock.now += REFETCH_SECONDS
+    answers = [who(Signer("new").token()) for _ in range(3)]
+
+    assert [(answer.status_code, body["code"]) for answer, body in answers] == [
+        (503, "auth_unavailable")
+    ] * 3
+    assert {answer.headers["Retry-After"] for answer, _ in answers} == {"1"}
+    assert who(signer.token())[0].status_code == 200
+
+
+def test_a_new_key_is_taken_a_second_after_auth_is_back(who, auth, signer, clock):
+    """Not ten: those are for forgeries, while auth answers."""
+    new = Signer("new")
+    good = auth.body
+    who(signer.token())
+    auth.body = b"nonsense"
+    clock.now += REFETCH_SECONDS
+    assert who(new.token())[0].status_code == 503
+    auth.body = good
+    auth.publish(signer, new)
+    clock.now += RETRY_SECONDS
+
+    assert who(new.token())[0].status_code == 200
+
+
+def test_a_hung_auth_holds_one_thread(make_app, signer):
+    """The first waits for its time-out; whoever comes meanwhile and knows that auth failed does not."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/auth/api/v1/jwks"
+        clock = Clock()
+        verifier = TokenVerifier(url, clock=clock)
+        refused = []
+
+        def refuse():
+            with pytest.raises(Problem, match="auth_unavailable"):
+                verifier.claims(signer.token())
+            refused.append(time.monotonic())
+
+        begun = time.monotonic()
+        refuse()
+        clock.now += RETRY_SECONDS
+        waiting = threading.Thread(target=refuse)
+        waiting.start()
+        refuse()
+        waiting.join(30)
+    first, quick, slow = refused
+
+    assert first - begun >= FETCH_TIMEOUT_SECONDS
+    assert quick - first < FETCH_TIMEOUT_SECONDS <= slow - first
 
 
 @pytest.mark.parametrize(

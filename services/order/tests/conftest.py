@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -34,6 +35,8 @@ from order.stock import Stock
 from order.sweeper import LEFT_OVER_AFTER, Sweeper
 from order.tables import metadata, order_items, orders
 from platform_kit import Database, ServiceClient
+
+sys.path.insert(0, str(Path(__file__).parent))  # the builders beside the tests, by name
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port
 
@@ -339,6 +342,7 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], F
             opened.append(self)
 
     def start(url: str, router_url: str) -> Flask:
+        monkeypatch.setenv("PLATFORM_THREADS", "60")
         monkeypatch.setenv("ORDER_DATABASE_URL", url)
         monkeypatch.setenv("ORDER_ROUTER_URL", router_url)
         return create()

@@ -3,7 +3,8 @@
 import pytest
 
 from order import placement
-from order.stock import READ_TRIES, ProductUnavailable
+from order.stock import ProductUnavailable
+from platform_kit.retries import TRIES
 
 pytestmark = pytest.mark.integration
 
@@ -70,7 +71,7 @@ def test_a_reservation_that_arrives_after_the_time_out_is_refused(
 @pytest.mark.parametrize("fault", [*FAILURES, (200, b"{}"), (200, {"price": "cheap"}), "lost"])
 def test_a_price_that_cannot_be_read_begins_nothing(ada, router, books, shop, tea, fault):
     """The first call fails: there is nothing to turn around."""
-    router.faults["GET"] += [fault] * READ_TRIES
+    router.faults["GET"] += [fault] * TRIES
 
     assert_unavailable(ada.place({tea: 2}))
     assert_nothing_left(books, shop)
@@ -79,10 +80,10 @@ def test_a_price_that_cannot_be_read_begins_nothing(ada, router, books, shop, te
 
 def test_a_price_is_asked_for_again_when_one_instance_of_product_fails(ada, router, tea):
     """Two failures in a row do not reach the customer; a reservation is never asked for twice."""
-    router.faults["GET"] += [BROKEN] * (READ_TRIES - 1)
+    router.faults["GET"] += [BROKEN] * (TRIES - 1)
 
     assert ada.place({tea: 2}).status_code == 201
-    assert [method for method, _ in router.calls] == ["GET"] * READ_TRIES + ["PUT"]
+    assert [method for method, _ in router.calls] == ["GET"] * TRIES + ["PUT"]
 
 
 @pytest.mark.parametrize("price", ["4.505", "-1.00", "NaN", "10000000000.00", None])

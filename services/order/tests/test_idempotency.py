@@ -1,10 +1,12 @@
 """Idempotency keys: one key is one order of a customer's, however often it is sent."""
 
 import threading
+import time
 
 import pytest
 
 from order import placement
+from platform_kit import deadline
 
 pytestmark = pytest.mark.integration
 
@@ -175,6 +177,28 @@ def test_waiting_for_an_order_in_progress_ends(
     assert answer.json["code"] == "order_in_progress"
     assert int(answer.headers["Retry-After"]) >= 1
     assert books.statuses() == ["pending"]
+
+
+def test_nobody_waits_for_an_order_in_progress_beyond_the_deadline(
+    app, router, database, stock, purchase, tea
+):
+    """Whoever has a moment only gets the same answer within it."""
+    wanted = purchase({tea: 2}, key="mine")
+    placement.begin(database, wanted, placement._priced(stock, wanted))
+    begun = time.monotonic()
+
+    answer = app.test_client().post(
+        "/api/v1/orders",
+        json={"items": [{"product_id": tea, "quantity": 2}]},
+        headers={
+            "Authorization": f"Bearer {router.token('ada')}",
+            "Idempotency-Key": "mine",
+            deadline.HEADER: "500",
+        },
+    )
+
+    assert (answer.status_code, answer.json["code"]) == (409, "order_in_progress")
+    assert time.monotonic() - begun < placement.WAIT_SECONDS
 
 
 def test_other_items_are_refused_while_the_order_is_being_placed(

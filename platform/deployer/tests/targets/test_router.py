@@ -41,6 +41,7 @@ class Backend(BaseHTTPRequestHandler):
         body = self.path.encode()
         self.send_response(200)
         self.send_header("X-Served-By", f"product@1.0.0 ({self.slot})")
+        self.send_header("X-Seen-Timeout", self.headers.get("X-Request-Timeout-Ms", "none"))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -144,6 +145,17 @@ def test_what_is_internal_is_not_there_for_customers(router: Router, backends: d
     assert set(served(router.public_url, times=1, path=inside)) == {"404"}
     assert set(served(router.internal_url, times=1, path=inside)) == {"product@1.0.0 (blue)"}
     assert set(served(router.public_url, times=1)) == {"product@1.0.0 (blue)"}
+
+
+def test_a_deadline_is_not_said_from_outside(router: Router, backends: dict[Slot, int]):
+    """With it a customer could turn requests into errors of the release."""
+    serve(router, record(backends, blue=100))
+    seen = [
+        urllib3.request("GET", f"{url}/product/api", headers={"X-Request-Timeout-Ms": "1"})
+        for url in (router.public_url, router.internal_url)
+    ]
+
+    assert [answer.headers["X-Seen-Timeout"] for answer in seen] == ["none", "1"]
 
 
 def test_health_and_metrics_are_not_routed(router: Router, backends: dict[Slot, int]):

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from flask import Blueprint, Flask
 
 from platform_kit.addresses import trust_proxies
+from platform_kit.call_counts import CallCounts
 from platform_kit.database import Database
+from platform_kit.dependency import Dependency
 from platform_kit.errors import MigrationsMissing
 from platform_kit.faults import inject_faults
 from platform_kit.flags import FlagSet, flags_file
@@ -21,6 +23,7 @@ from platform_kit.logs import configure_logs, identity
 from platform_kit.metrics import Metrics
 from platform_kit.migrations.declaration import Declaration, read_declaration
 from platform_kit.migrations.location import migrations_directory
+from platform_kit.patience import keep_deadlines
 from platform_kit.problems import render_problems
 from platform_kit.readiness import Check, Readiness
 from platform_kit.requests import observe_requests
@@ -40,6 +43,7 @@ def create_app(
     blueprints: Sequence[Blueprint],
     database: Database | None = None,
     schema_oldest: str | None = None,
+    dependencies: Sequence[Dependency] = (),
     background: Sequence[Job] = (),
     flags: FlagSet | None = None,
     settings: InstanceSettings | None = None,
@@ -48,7 +52,8 @@ def create_app(
 
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
-    the service's migrations declares), `background` the service's own threads. `flags` are read here, from
+    the service's migrations declares), `dependencies` what `/metrics` shows beside the database: those of the
+    service's clients and of its token verifier; `background` the service's own threads. `flags` are read here, from
     PLATFORM_FLAGS_FILE or, while that is not there, as the service was shipped; `start_background` watches them.
     """
     settings = settings or InstanceSettings.for_service(service)
@@ -58,7 +63,10 @@ def create_app(
     needs = _needs(service, settings.version, schema_oldest) if database else None
     watch = _watch(flags, settings) if flags else None
     jobs = [watch.run_until, *background] if watch else background
-    instance = _instance(service, settings, _checks(database, needs), jobs)
+    asked = (*((database.dependency,) if database else ()), *dependencies)
+    instance = _instance(
+        service, settings, checks=_checks(database, needs), jobs=jobs, dependencies=asked
+    )
     instance.attach(app)
     encounters = None
     if watch:
@@ -68,6 +76,7 @@ def create_app(
     trust_proxies(app, settings.proxies)
     guard_answers(app)
     observe_requests(app, instance, encounters)
+    keep_deadlines(app, settings)
     inject_faults(app, settings)
     render_problems(app)
     _serve_identity(app, identity(service, settings))
@@ -77,16 +86,24 @@ def create_app(
 
 
 def _instance(
-    service: str, settings: InstanceSettings, checks: list[Check], jobs: Sequence[Job]
+    service: str,
+    settings: InstanceSettings,
+    *,
+    checks: list[Check],
+    jobs: Sequence[Job],
+    dependencies: Sequence[Dependency],
 ) -> Instance:
     activity = Activity()
     usage = Usage(memory_limit_mb=settings.memory_limit_mb, cpu_limit=settings.cpu_limit)
+    who = identity(service, settings)
+    metrics = Metrics(who, activity=activity, usage=usage)
+    metrics.registry.register(CallCounts(who, dependencies))
     return Instance(
         service=service,
         settings=settings,
         activity=activity,
         usage=usage,
-        metrics=Metrics(identity(service, settings), activity=activity, usage=usage),
+        metrics=metrics,
         readiness=Readiness(activity, checks),
         jobs=tuple(jobs),
     )

@@ -2,19 +2,28 @@
 
 Where the URL is in a file, every new connection reads it: a password that is rotated reaches an instance that
 runs, also a standby that nobody restarts. Connections that are open stay; PostgreSQL asks for a password once.
+
+A database that is away, hung or talks nonsense is a `DatabaseUnreachable`, soon, and never takes all threads: it is a
+dependency like another service, with a bulkhead and a circuit.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from platform_kit.errors import DatabaseUnreachable
+from platform_kit.bulkhead import Bulkhead, share_of_threads
+from platform_kit.connections import ROUND_TRIP_SECONDS, BoundedConnection, NoAnswer
+from platform_kit.dependency import Dependency, Outcome
+from platform_kit.errors import DatabaseUnreachable, NotCalled
 
 DRIVER = "postgresql+psycopg"
 _CONNECT_ARGS: dict[str, object] = {
@@ -25,14 +34,23 @@ _CONNECT_ARGS: dict[str, object] = {
     "keepalives_count": 3,
 }
 
+# PostgreSQL's classes of errors that are none of the statement's: connection, resources, shutdown
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_AWAY = ("08", "53", "57P")
+# More patience than with other services: nearly every request needs the database, so there is little to save from it.
+LONG_SECONDS = 1.0
+
 
 class Database:
     """An engine for one database. Opens no connection before the first use."""
 
     def __init__(self, url: str | Path, *, pool_size: int = 8) -> None:
         """Take a `postgresql://` URL or the file with it; `pool_size` is how many threads use it at once."""
+        places = Bulkhead(min(pool_size, share_of_threads()), long_seconds=LONG_SECONDS)
+        self.dependency = Dependency("database", bulkhead=places)
         self._engine = engine(
             url,
+            connection_class=BoundedConnection,
             pool_size=pool_size,
             max_overflow=4,  # readiness checks and background work, when all threads are busy
             pool_timeout=5,  # seconds until a thread gives up; the router's clients wait no longer
@@ -41,19 +59,32 @@ class Database:
             connect_args=_CONNECT_ARGS,
         )
 
-    def begin(self) -> AbstractContextManager[Connection]:
-        """Return a connection in a transaction: committed at the end, rolled back on an exception."""
-        return self._engine.begin()
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Give a connection in a transaction: committed at the end, rolled back on an exception.
 
-    def connect(self) -> Connection:
-        """Return a connection for use as a context manager; the caller commits."""
-        return self._engine.connect()
+        Raises `DatabaseUnreachable` when there is no answer, or too many wait for one already.
+        """
+        with self._asked(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Give a connection; the caller commits. Raises as `begin` does."""
+        with self._asked(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def checking(self) -> Iterator[Connection]:
+        """Give a connection for a readiness check, also when requests are refused theirs."""
+        with self._engine.begin() as connection:
+            yield connection
 
     def ping(self, timeout_seconds: float) -> None:
         """Make a round trip, raise `DatabaseUnreachable` if it fails or the server takes longer."""
         milliseconds = max(1, round(timeout_seconds * 1000))
         try:
-            with self.begin() as connection:
+            with self.checking() as connection:
                 connection.execute(text(f"SET LOCAL statement_timeout = {milliseconds}"))
                 connection.execute(text("SELECT 1"))
         except SQLAlchemyError as error:
@@ -63,21 +94,49 @@ class Database:
         """Close the pool's connections."""
         self._engine.dispose()
 
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Take a place and pass the circuit; say how it went, in the kit's words where there was no answer."""
+        try:
+            with self.dependency.call() as call:
+                try:
+                    yield
+                except DatabaseUnreachable:  # there was no URL to connect to
+                    call.outcome = Outcome.FAILED
+                    raise
+                except SQLAlchemyError as error:
+                    call.outcome = _outcome(error)
+                    if call.outcome is Outcome.ANSWERED:
+                        raise
+                    raise DatabaseUnreachable(_cause(error)) from error
+        except NotCalled as refused:
+            after = refused.retry_after_seconds
+            raise DatabaseUnreachable(refused.cause, retry_after_seconds=after) from refused
 
-def engine(url: str | Path, **options: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy's own options
+
+def engine(
+    url: str | Path,
+    *,
+    connection_class: type[psycopg.Connection[Any]] = psycopg.Connection,
+    **options: Any,  # noqa: ANN401 - SQLAlchemy's own options
+) -> Engine:
     """Return an engine for a `postgresql://` URL or for the file that holds it, read at every connect.
 
     Connecting raises `DatabaseUnreachable` when there is no URL in the file.
     """
-    if isinstance(url, str):
-        return create_engine(_with_driver(url), **options)
-    made = create_engine(f"{DRIVER}://", **options)
+    made = create_engine(_with_driver(url) if isinstance(url, str) else f"{DRIVER}://", **options)
 
     def connect(
-        dialect: Dialect, _record: object, _arguments: object, parameters: dict[str, Any]
+        dialect: Dialect,
+        _record: object,
+        arguments: Sequence[Any],
+        parameters: dict[str, Any],
     ) -> DBAPIConnection:
-        arguments, named = dialect.create_connect_args(_with_driver(_url_in(url)))
-        return dialect.connect(*arguments, **{**parameters, **named})
+        named: MutableMapping[str, Any] = {}
+        if isinstance(url, Path):
+            arguments, named = dialect.create_connect_args(_with_driver(_url_in(url)))
+        opened = connection_class.connect(*arguments, **{**parameters, **named})
+        return cast("DBAPIConnection", opened)
 
     event.listen(made, "do_connect", connect)
     return made
@@ -103,6 +162,29 @@ def _url_in(file: Path) -> str:
     if not valid:
         raise DatabaseUnreachable(f"no URL in {file}: it is not one of the form postgresql://...")
     return url
+
+
+def _outcome(error: SQLAlchemyError) -> Outcome:
+    """Tell what the server said from what says that there was no answer."""
+    if isinstance(error, PoolTimeout):
+        return Outcome.FAILED
+    if not isinstance(error, DBAPIError):
+        return Outcome.ANSWERED
+    original = error.orig
+    if isinstance(original, NoAnswer):
+        was_fair = original.seconds >= ROUND_TRIP_SECONDS / 2
+        return Outcome.TIMED_OUT if was_fair else Outcome.CUT_SHORT
+    if isinstance(original, psycopg.errors.ConnectionTimeout):
+        return Outcome.TIMED_OUT
+    return Outcome.FAILED if _is_away(error, original) else Outcome.ANSWERED
+
+
+def _is_away(error: DBAPIError, original: BaseException | None) -> bool:
+    state = getattr(original, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_AWAY)
+    has_no_word = isinstance(original, (psycopg.OperationalError, psycopg.InterfaceError))
+    return error.connection_invalidated or has_no_word
 
 
 def _cause(error: SQLAlchemyError) -> str:

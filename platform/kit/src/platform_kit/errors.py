@@ -8,7 +8,8 @@ KitError
 ├── StartRefused           correct the command or free the port, start again
 │   ├── ServiceUnknown
 │   └── PortTaken
-├── Unreachable            try again later
+├── Unreachable            try again later; unhandled it is a 503 with Retry-After
+│   ├── NotCalled          nothing was sent: the circuit is open, or too many wait already
 │   ├── ServiceUnreachable
 │   └── DatabaseUnreachable
 ├── FlagsError             correct the flags' file: what it said before stays in force
@@ -94,24 +95,52 @@ class PortTaken(StartRefused):
 
 
 class Unreachable(KitError):
-    """A part that this service needs did not answer."""
+    """A part that this service needs gave no answer. `dependency` is its name."""
+
+    def __init__(
+        self, message: str, *, dependency: str, cause: str, retry_after_seconds: int = 1
+    ) -> None:
+        super().__init__(message)
+        self.dependency = dependency
+        self.cause = cause
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NotCalled(Unreachable):
+    """The call was not made, to spare the dependency or the threads of this instance."""
+
+    def __init__(self, dependency: str, *, cause: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(
+            f"{dependency} is not called: {cause}",
+            dependency=dependency,
+            cause=cause,
+            retry_after_seconds=retry_after_seconds,
+        )
 
 
 class ServiceUnreachable(Unreachable):
-    """Another service gave no answer: refused, broken off, or not within the time-out."""
+    """Another service gave no answer: refused, broken off, not within the time-out, or not called."""
 
-    def __init__(self, service: str, *, cause: str) -> None:
-        super().__init__(f"{service} cannot be reached: {cause}")
+    def __init__(self, service: str, *, cause: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(
+            f"{service} cannot be reached: {cause}",
+            dependency=service,
+            cause=cause,
+            retry_after_seconds=retry_after_seconds,
+        )
         self.service = service
-        self.cause = cause
 
 
 class DatabaseUnreachable(Unreachable):
-    """The database gave no answer, or refused the connection."""
+    """The database gave no answer, or refused the connection. A commit that it cut off may have been done."""
 
-    def __init__(self, cause: str) -> None:
-        super().__init__(f"the database cannot be reached: {cause}")
-        self.cause = cause
+    def __init__(self, cause: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(
+            f"the database cannot be reached: {cause}",
+            dependency="database",
+            cause=cause,
+            retry_after_seconds=retry_after_seconds,
+        )
 
 
 class FlagsError(KitError):

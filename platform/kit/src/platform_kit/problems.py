@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from platform_kit.errors import Unreachable
 from platform_kit.logs import logger
 from platform_kit.requests import current_request_id
 
@@ -62,6 +63,7 @@ def render_problems(app: Flask) -> None:
     """Make every error of the app come out as a problem."""
     app.register_error_handler(Problem, Problem.response)
     app.register_error_handler(ValidationError, _render_validation)
+    app.register_error_handler(Unreachable, _render_unreachable)
     app.register_error_handler(HTTPException, _render_http)
     app.register_error_handler(Exception, _render_unexpected)
 
@@ -78,6 +80,16 @@ def invalid(error: ValidationError) -> Problem:
 
 def _render_validation(error: ValidationError) -> Response:
     return invalid(error).response()
+
+
+def _render_unreachable(error: Unreachable) -> Response:
+    log.warning("dependency_unreachable", dependency=error.dependency, cause=error.cause)
+    return Problem(
+        503,
+        f"{error.dependency}_unavailable",
+        f"This needs the {error.dependency}, which cannot be reached now. Try again.",
+        headers={"Retry-After": str(error.retry_after_seconds)},
+    ).response()
 
 
 def _render_http(error: HTTPException) -> BaseResponse:

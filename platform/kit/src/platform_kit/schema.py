@@ -88,7 +88,7 @@ def schema_check(database: Database, needs: Needs) -> Check:
 def applied(database: Database) -> tuple[Applied, ...]:
     """Return the revisions of the live schema in their order; none where no migration ever ran."""
     try:
-        with database.connect() as connection:
+        with database.checking() as connection:
             return tuple(Applied(*row) for row in connection.execute(_APPLIED))
     except ProgrammingError:  # the table is not there yet
         return ()

@@ -37,6 +37,9 @@ class InstanceSettings(BaseSettings):
     # Between the clients and this instance: the router, and what stands in front of it.
     proxies: int = Field(default=1, ge=0, le=10)
     threads: int = Field(default=8, ge=1, le=256)
+    # The deadline of a request whose caller names none: longer than any takes that goes well, and well below a minute,
+    # after which an instance that gets nowhere counts as dead.
+    request_seconds: float = Field(default=10, gt=0, le=30)
     # 0 in either switches draining off, which is for negative controls only.
     drain_seconds: float = Field(default=30, ge=0)
     quiet_seconds: float = Field(default=0.3, ge=0)

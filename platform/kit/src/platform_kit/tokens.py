@@ -2,8 +2,10 @@
 
 The keys are kept for five minutes, then fetched again beside the requests that they serve. A key that is not known is
 looked for at once, but not more than once in ten seconds. So a new key that is published for longer than five minutes
-before it signs is known everywhere before its first token, and one that auth takes back is soon trusted nowhere. While
-auth is away what is known goes on being trusted: a stopped auth stops nobody.
+before it signs is known everywhere before its first token, and one that auth takes back is soon trusted nowhere.
+
+While auth is away what is known goes on being trusted: a stopped auth stops nobody. One thread at a time asks for keys. Some
+others wait for it, never all, and only while auth answered the last time; else they have their 503 at once.
 """
 
 from __future__ import annotations
@@ -11,21 +13,26 @@ from __future__ import annotations
 import json
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import request
 
+from platform_kit import deadline
+from platform_kit.bulkhead import Bulkhead, share_of_threads
+from platform_kit.clients import HttpClient
+from platform_kit.errors import ServiceUnreachable
 from platform_kit.liveness import Clock
 from platform_kit.logs import logger
 from platform_kit.problems import Problem
-from platform_kit.requests import current_request_id
 from platform_kit.trail import audit
 
 if TYPE_CHECKING:
     from jwt import PyJWK
+
+    from platform_kit.dependency import Dependency
 
 ALGORITHMS = ["EdDSA", "ES256"]
 FETCH_TIMEOUT_SECONDS = 2.0
@@ -37,9 +44,6 @@ KEYS_MAX_AGE_SECONDS = 300.0
 RETRY_SECONDS = 1.0
 # Two machines' clocks differ: a token just made must not come from the future.
 LEEWAY_SECONDS = 5.0
-
-# auth is reached by the router on this side of every proxy.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 log = logger(__name__)
 
@@ -74,14 +78,22 @@ class TokenVerifier:
         clock: Clock = time.monotonic,
     ) -> None:
         """Take the URL of auth's keys, or what returns them: auth itself has them in its database."""
-        self._jwks = jwks
+        self.dependencies: tuple[Dependency, ...] = ()
+        if isinstance(jwks, str):
+            client = HttpClient("auth", jwks, timeout_seconds=FETCH_TIMEOUT_SECONDS)
+            self.dependencies = (client.dependency,)  # auth, as `/metrics` shows it
+            self._published: Callable[[], JwkSet] = partial(_fetched, client)
+        else:
+            self._published = jwks
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
         self._lock = threading.Lock()
+        self._waiting = Bulkhead(share_of_threads())
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = clock()
         self._tried_at: float | None = None
+        self._has_failed = False
 
     def subject(self) -> str:
         """Return the subject of the current request's Bearer token; raise a 401 or 503 `Problem`."""
@@ -114,49 +126,70 @@ class TokenVerifier:
             raise _refused("token_invalid", "The access token is not valid.") from error
 
     def _key(self, kid: str) -> PyJWK:
+        if self._keys and self._clock() - self._fetched_at >= KEYS_MAX_AGE_SECONDS:
+            self._renew()
         key = self._keys.get(kid)
-        if key is None:
-            return self._looked_for(kid)
-        if self._are_old() and self._lock.acquire(blocking=False):  # the others take what they have
-            try:
-                self._fetch()
-            finally:
-                self._lock.release()
-            return self._looked_for(kid)
-        return key
-
-    def _are_old(self) -> bool:
-        return self._clock() - self._fetched_at >= KEYS_MAX_AGE_SECONDS
-
-    def _looked_for(self, kid: str) -> PyJWK:
-        with self._lock:
-            if kid not in self._keys:
-                self._fetch()
-            if not self._keys:
-                raise Problem(
-                    503,
-                    "auth_unavailable",
-                    "The keys that verify access tokens cannot be fetched now.",
-                    headers={"Retry-After": "1"},
-                )
-            if kid not in self._keys:
-                raise _refused("token_invalid", "The access token is signed by an unknown key.")
+        if key is not None:
+            return key
+        is_known = self._refresh(kid)
+        if kid in self._keys:
             return self._keys[kid]
+        if is_known:
+            raise _refused("token_invalid", "The access token is signed by an unknown key.")
+        raise Problem(
+            503,
+            "auth_unavailable",
+            "The keys that verify access tokens cannot be fetched now.",
+            headers={"Retry-After": "1"},
+        )
+
+    def _renew(self) -> None:
+        """Fetch the keys anew, in one thread; the others take what they have meanwhile."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._is_time():
+                self._fetch()
+        finally:
+            self._lock.release()
+
+    def _refresh(self, kid: str) -> bool:
+        """Fetch the keys if it is time; say whether what is known now is auth's word."""
+        entered = self._waiting.enter()
+        if entered is None:
+            return False
+        is_known = False
+        try:
+            self._fetch_once(kid)
+            is_known = bool(self._keys) and not self._has_failed
+        finally:
+            self._waiting.leave(entered, answered=is_known)
+        return is_known
+
+    def _fetch_once(self, kid: str) -> None:
+        patience = 0 if self._has_failed else deadline.remaining_seconds(FETCH_TIMEOUT_SECONDS)
+        if not self._lock.acquire(timeout=max(0, patience)):
+            return
+        try:
+            if kid not in self._keys and self._is_time():
+                self._fetch()
+        finally:
+            self._lock.release()
+
+    def _is_time(self) -> bool:
+        wait = REFETCH_SECONDS if self._keys and not self._has_failed else RETRY_SECONDS
+        return self._tried_at is None or self._clock() - self._tried_at >= wait
 
     def _fetch(self) -> None:
-        wait = REFETCH_SECONDS if self._keys else RETRY_SECONDS
-        now = self._clock()
-        if self._tried_at is not None and now - self._tried_at < wait:
-            return
-        self._tried_at = now
-        jwks = self._jwks
+        self._tried_at = self._clock()
         try:
-            published = _fetched(jwks) if isinstance(jwks, str) else jwks()
-            self._keys = _keys_in(published)
-        except (OSError, ValueError) as error:
-            log.warning("keys_not_fetched", url=str(jwks), cause=str(error))
+            self._keys = _keys_in(self._published())
+        except (ServiceUnreachable, OSError, ValueError) as error:
+            self._has_failed = True
+            log.warning("keys_not_fetched", cause=str(error))
         else:
-            self._fetched_at = now
+            self._has_failed = False
+            self._fetched_at = self._tried_at
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
@@ -169,11 +202,11 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     )
 
 
-def _fetched(url: str) -> JwkSet:
-    headers = {"X-Request-Id": current_request_id() or "", "Accept": "application/json"}
-    asked = urllib.request.Request(url, headers=headers)  # noqa: S310 - the platform's own URL
-    with _direct.open(asked, timeout=FETCH_TIMEOUT_SECONDS) as answer:
-        return cast("JwkSet", json.load(answer))
+def _fetched(auth: HttpClient) -> JwkSet:
+    answer = auth.request("GET", headers={"Accept": "application/json"})
+    if answer.status_code != 200:
+        raise ValueError(f"the answer is a {answer.status_code}")
+    return cast("JwkSet", json.loads(answer.content))
 
 
 def _keys_in(published: JwkSet) -> dict[str, PyJWK]:

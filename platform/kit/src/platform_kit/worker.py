@@ -19,6 +19,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from platform_kit import door
+from platform_kit.deadline import note_queued
 from platform_kit.errors import KitError
 from platform_kit.liveness import Activity
 
@@ -45,6 +46,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """A client's connection. Unlike gunicorn's, its close never holds up the main loop."""
 
     worker: DrainingWorker
+    queued_at = 0.0
 
     def close(self, graceful: bool = False) -> None:  # noqa: FBT001, FBT002 - gunicorn's signature
         """Close now, or with `graceful` once the client has seen the end of the answer."""
@@ -106,11 +108,13 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     def enqueue_req(self, conn: Connection) -> None:
         """Queue a connection that may have a request to read."""
         self.activity.arrived()
+        conn.queued_at = time.monotonic()
         super().enqueue_req(conn)
 
     def handle(self, conn: Connection) -> object:
         """Answer a request; runs in a thread of the pool."""
         self.activity.started()
+        note_queued(time.monotonic() - conn.queued_at)
         return super().handle(conn)
 
     def finish_request(self, conn: Connection, future: Future[object]) -> None:

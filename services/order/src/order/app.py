@@ -15,10 +15,12 @@ def create() -> Flask:
     database = Database(settings.database)
     verifier = TokenVerifier(f"{settings.router_url}/auth/api/v1/jwks")
     timeout_seconds = settings.product_timeout_seconds
-    stock = Stock(ServiceClient(settings.router_url, "product", timeout_seconds=timeout_seconds))
+    product = ServiceClient(settings.router_url, "product", timeout_seconds=timeout_seconds)
+    stock = Stock(product)
     return create_app(
         "order",
         blueprints=[routes(database, verifier, stock)],
         database=database,
+        dependencies=(product.dependency, *verifier.dependencies),
         background=(Sweeper(database, stock).run,),
     )

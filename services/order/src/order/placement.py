@@ -26,6 +26,7 @@ from order.stock import OutOfStock, ProductMissing, ProductUnavailable, Stock
 from order.tables import order_items
 from order.tables import orders as table
 from platform_kit import Database, Problem, logger
+from platform_kit.deadline import remaining_seconds
 
 # Longer than the two calls that placing takes at worst, by default 2 s each.
 WAIT_SECONDS = 5.0
@@ -88,7 +89,7 @@ def place(database: Database, stock: Stock, purchase: Purchase) -> Placed:
     Raises a problem of this module's or of `order.stock`; then there is no order, or there is one
     of another request's and its customer will get it by asking again.
     """
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + remaining_seconds(WAIT_SECONDS)
     while True:
         found = find(database, purchase)
         if found is None:

@@ -1,6 +1,7 @@
 """Stock, as product keeps it: what things cost, and reservations under an order's id.
 
-All calls can be repeated. An answer that is none of product's own (the router's 404, a proxy's
+All calls can be repeated; the kit does so with reads only, since what fails to be reserved or released is
+turned around, or left to the sweeper. An answer that is none of product's own (the router's 404, a proxy's
 HTML) counts as no answer: nothing is concluded from it.
 
 Problem
@@ -21,22 +22,18 @@ from platform_kit import Problem, ServiceClient, ServiceUnreachable, logger
 if TYPE_CHECKING:
     from httpx import Response  # the kit imports it only when a client is made
 
-# A read is asked so often before product counts as unavailable: beside an instance that fails there
-# is usually one that does not, and the router hands the next call to another.
-READ_TRIES = 3
-
 log = logger(__name__)
 
 
 class ProductUnavailable(Problem):
     """Product gave no usable answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, retry_after_seconds: int = 1) -> None:
         super().__init__(
             503,
             "product_unavailable",
             "The stock cannot be asked now; nothing was changed for good. Try again.",
-            headers={"Retry-After": "1"},
+            headers={"Retry-After": str(retry_after_seconds)},
         )
 
 
@@ -82,10 +79,7 @@ class Stock:
 
     def price(self, product_id: ProductId) -> Decimal:
         """Return what one costs now; raise `ProductMissing` or `ProductUnavailable`."""
-        for _ in range(READ_TRIES):
-            answer = self._ask("GET", f"products/{product_id}")
-            if answer.status_code < 500:
-                break
+        answer = self._ask("GET", f"products/{product_id}")
         if answer.status_code != 200:
             raise _refused(answer)
         try:
@@ -111,7 +105,7 @@ class Stock:
             return self._product.request(method, path, json=json)
         except ServiceUnreachable as error:
             log.warning("product_not_reached", method=method, path=path, cause=str(error))
-            raise ProductUnavailable from error
+            raise ProductUnavailable(retry_after_seconds=error.retry_after_seconds) from error
 
 
 def _refused(answer: "Response") -> Problem:

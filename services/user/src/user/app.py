@@ -18,4 +18,5 @@ def create() -> Flask:
         blueprints=[routes(database, verifier)],
         database=database,
         flags=FLAGS,
+        dependencies=verifier.dependencies,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import urllib3
@@ -19,6 +19,7 @@ from deployer.cluster import Cluster, Object, ObjectChanged, annotation, metadat
 from deployer.errors import OperationError
 from deployer.ledger import StaleFenceError
 from deployer.model import ServiceName, Slot
+from deployer.targets.headers import INNER_HEADERS
 from deployer.targets.kubernetes.names import FENCE, LIVE, SERVICE_PORT, Names
 from deployer.targets.record import ServiceRecord
 
@@ -237,6 +238,7 @@ def _rules(
     service = record.service
     path = {"type": "PathPrefix", "value": f"/{service}/api"}
     strip = _rewrite({"type": "ReplacePrefixMatch", "replacePrefixMatch": "/api"})
+    inward = [strip] if gateway.internal else [strip, _without(INNER_HEADERS)]
     tell = {
         "type": "ResponseHeaderModifier",
         "responseHeaderModifier": {"set": [{"name": MARK, "value": mark}]},
@@ -252,7 +254,7 @@ def _rules(
     ]
     probed = {
         "matches": [{"path": path, "headers": [_header("any")]}],
-        "filters": [strip, tell],
+        "filters": [*inward, tell],
         "backendRefs": backends,
     }
     named = [
@@ -264,12 +266,17 @@ def _rules(
         for slot, _ in record.slots
         if gateway.internal
     ]
-    open_to_all = {"matches": [{"path": path}], "filters": [strip], "backendRefs": backends}
+    open_to_all = {"matches": [{"path": path}], "filters": inward, "backendRefs": backends}
     return (*closed, *named, probed, open_to_all)
 
 
 def _rewrite(path: Mapping[str, str]) -> Object:
     return {"type": "URLRewrite", "urlRewrite": {"path": dict(path)}}
+
+
+def _without(headers: Iterable[str]) -> Object:
+    remove = {"remove": list(headers)}
+    return {"type": "RequestHeaderModifier", "requestHeaderModifier": remove}
 
 
 def _header(value: str) -> Object:

@@ -19,6 +19,7 @@ import urllib3
 from deployer.environment import Ports
 from deployer.errors import ConflictError, OperationError
 from deployer.model import ServiceName, Slot
+from deployer.targets.headers import INNER_HEADERS
 from deployer.targets.local import ports as port_holders
 from deployer.targets.local import processes
 from deployer.targets.record import ServiceRecord
@@ -228,11 +229,12 @@ def _dynamic(record: ServiceRecord, *, internal: tuple[str, ...]) -> dict[str, o
     path = f"PathPrefix(`/{service}/api`)"
     hidden = "".join(f" && !PathPrefix(`/{service}{prefix}`)" for prefix in internal)
     strip = f"{service}-strip"
-    route: Callable[[str, str], dict[str, object]] = lambda listener, rule: {  # noqa: E731  # two rows of one table
+    outside = f"{service}-outside"
+    route: Callable[..., dict[str, object]] = lambda listener, rule, *middlewares: {  # noqa: E731  # two rows of one table
         "entryPoints": [listener],
         "rule": rule,
         "service": service,
-        "middlewares": [strip],
+        "middlewares": [strip, *middlewares],
     }
     services: dict[str, object] = {
         f"{service}-{slot}": {
@@ -245,10 +247,14 @@ def _dynamic(record: ServiceRecord, *, internal: tuple[str, ...]) -> dict[str, o
     return {
         "http": {
             "routers": {
-                f"{service}-public": route("public", path + hidden),
+                f"{service}-public": route("public", path + hidden, outside),
                 f"{service}-internal": route("internal", path),
             },
-            "middlewares": {strip: {"stripPrefix": {"prefixes": [f"/{service}"]}}},
+            "middlewares": {
+                strip: {"stripPrefix": {"prefixes": [f"/{service}"]}},
+                # Traefik takes a header away that is set to nothing.
+                outside: {"headers": {"customRequestHeaders": dict.fromkeys(INNER_HEADERS, "")}},
+            },
             "services": services,
         }
     }
