@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from deployment.services import ROOT, SERVICES
+from deployment.services import ROOT, SERVICES, project
 
 # What the deployer stages to build from; SERVICE stands for the name.
 STAGED = {
@@ -39,6 +39,16 @@ def test_nothing_else_goes_in_than_what_is_staged(service):
 
     assert named == STAGED
     assert [path for path in copied if "[" not in path and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_flags_that_a_service_has_are_in_its_wheel(service):
+    """The file is beside the sources, and only what is named goes in."""
+    wheel = project(service)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    shipped = wheel["force-include"].get("flags.json")
+    there = (ROOT / "services" / service / "flags.json").exists()
+
+    assert shipped == (f"{service}/flags.json" if there else None)
 
 
 def test_the_context_begins_with_nothing():

@@ -10,6 +10,7 @@ value that the caller gives, not the one of its declaration. The client costs te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from openfeature.evaluation_context import EvaluationContext
@@ -23,6 +24,8 @@ from platform_kit.flags.flagset import FlagSet
 T = TypeVar("T")
 
 _NOBODY = EvaluationContext()
+_NO_METADATA: Mapping[str, bool | int | float | str] = MappingProxyType({})
+_NAME = Metadata("platform_kit")  # the client asks for it with every question
 
 
 class FlagProvider(AbstractProvider):
@@ -34,7 +37,7 @@ class FlagProvider(AbstractProvider):
 
     def get_metadata(self) -> Metadata:
         """Return the provider's name."""
-        return Metadata("platform_kit")
+        return _NAME
 
     def resolve_boolean_details(
         self,
@@ -98,8 +101,11 @@ class FlagProvider(AbstractProvider):
         if outcome.variant is None:
             if outcome.reason == ERROR:
                 raise GeneralError(f"flag {key!r}: the rule results in no variant")
-            return FlagResolutionDetails(default, reason=outcome.reason)
+            return FlagResolutionDetails(default, None, None, outcome.reason, None, _NO_METADATA)
         value = outcome.value
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
             raise TypeMismatchError(f"flag {key!r} has no such type: {value!r}")
-        return FlagResolutionDetails(value, reason=outcome.reason, variant=outcome.variant)
+        # By position: by name, and with a dict of its own, it takes twice as long.
+        return FlagResolutionDetails(
+            value, None, None, outcome.reason, outcome.variant, _NO_METADATA
+        )
