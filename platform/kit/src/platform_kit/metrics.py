@@ -59,6 +59,12 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self._calls = Counter(
+            "api_calls",
+            "Calls of an interface by its version and by who called",
+            [*names, "api", "consumer"],
+            registry=self.registry,
+        )
         self.outcomes = Outcomes(identity)
         self.registry.register(self.outcomes)
         self.registry.register(_Present(identity, self, activity=activity, usage=usage))
@@ -80,6 +86,10 @@ class Metrics:
         method = method if method in _METHODS else "OTHER"
         self._requests.labels(*self._identity, method, route, str(status)).inc()
         self._seconds.labels(*self._identity, method, route).observe(seconds)
+
+    def call(self, api: str, consumer: str) -> None:
+        """Count a call of a version of the service's interface."""
+        self._calls.labels(*self._identity, api, consumer).inc()
 
     def in_flight(self) -> tuple[int, int]:
         """Return how many requests are in flight, and how many of them for longer than a second."""

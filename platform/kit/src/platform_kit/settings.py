@@ -41,6 +41,8 @@ class InstanceSettings(BaseSettings):
     memory_limit_mb: float = Field(default=256, gt=0)
     cpu_limit: float = Field(default=1.0, gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # Whether versions of the interface are answered that are a preview.
+    api_preview: bool = False
     # For development; with a folder, the code runs from a copy there.
     reload: bool = False
     reload_folder: Path | None = None

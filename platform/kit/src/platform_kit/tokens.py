@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import request
 
+from platform_kit.api.consumer import remember_claims
 from platform_kit.liveness import Clock
 from platform_kit.logs import logger
 from platform_kit.problems import Problem
@@ -57,7 +58,9 @@ class TokenVerifier:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise _refused("token_missing", "Send an access token: Authorization: Bearer <token>.")
-        return str(self.claims(token.strip())["sub"])
+        claims = self.claims(token.strip())
+        remember_claims(claims)
+        return str(claims["sub"])
 
     def claims(self, token: str) -> dict[str, Any]:
         """Return the claims of a valid token; raise a 401 or 503 `Problem`."""

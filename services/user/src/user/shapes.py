@@ -1,0 +1,56 @@
+"""What goes in and out of user, in the newest version of its interface. What it was before is in `changes`."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+
+
+def _without_spaces_around(value: object) -> object:
+    # Plain ones only: they are typing, and what v1 divided at the first of them keeps every other character.
+    return value.strip(" ") if isinstance(value, str) else value
+
+
+def _without_spaces_after(value: object) -> object:
+    # One before is what v1 had between two parts of a name.
+    return value.rstrip(" ") if isinstance(value, str) else value
+
+
+# 100 holds the names people have; control characters would break the screens that show them.
+GivenName = Annotated[
+    str,
+    BeforeValidator(_without_spaces_around),
+    StringConstraints(min_length=1, max_length=100, pattern=r"^[^[:cntrl:]]+$"),
+]
+FamilyName = Annotated[
+    str,
+    BeforeValidator(_without_spaces_after),
+    StringConstraints(max_length=100, pattern=r"^[^[:cntrl:]]*$"),
+]
+
+# As BCP 47 has the plain ones: "de", "pt-BR".
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Name(BaseModel):
+    """A name in its parts. The family name is empty where there is one name only."""
+
+    given: GivenName
+    family: FamilyName = ""
+
+
+class ProfileChange(BaseModel):
+    """A profile to write. A language that is not said stays as it was, null takes it away."""
+
+    name: Name
+    language: Language | None = None
+
+
+class Profile(BaseModel):
+    """A customer's profile. The language is null until it was said."""
+
+    id: str
+    name: Name
+    language: str | None
+    updated_at: Moment
