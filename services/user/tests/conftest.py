@@ -149,6 +149,12 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], F
 
 
 @pytest.fixture
+def preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the version that is a preview; ask for it before an instance."""
+    monkeypatch.setenv("PLATFORM_API_PREVIEW", "true")
+
+
+@pytest.fixture
 def app(
     database: Database, migrated_url: str, issuer: Issuer, instance: Callable[[str, str], Flask]
 ) -> Flask:

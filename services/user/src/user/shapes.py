@@ -18,13 +18,13 @@ def _without_spaces_after(value: object) -> object:
 # 100 holds the names people have; control characters would break the screens that show them.
 GivenName = Annotated[
     str,
-    BeforeValidator(_without_spaces_around),
     StringConstraints(min_length=1, max_length=100, pattern=r"^[^[:cntrl:]]+$"),
+    BeforeValidator(_without_spaces_around),
 ]
 FamilyName = Annotated[
     str,
-    BeforeValidator(_without_spaces_after),
     StringConstraints(max_length=100, pattern=r"^[^[:cntrl:]]*$"),
+    BeforeValidator(_without_spaces_after),
 ]
 
 # As BCP 47 has the plain ones: "de", "pt-BR".
