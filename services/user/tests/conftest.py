@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -25,6 +26,8 @@ from jwt.algorithms import OKPAlgorithm
 from platform_kit import Database
 from user.app import create
 from user.tables import metadata
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside the tests
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port
 
