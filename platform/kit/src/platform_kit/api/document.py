@@ -85,7 +85,7 @@ def _schemas(shapes: tuple[Shape, ...], version: Version) -> tuple[References, D
     references, definitions = models_json_schema(
         list(dict.fromkeys(wanted)), ref_template=_REFERENCE, schema_generator=PortableSchema
     )
-    return references, definitions["$defs"]
+    return references, definitions.get("$defs", {})
 
 
 def _info(service: str, api: Api, version: Version) -> Document:
