@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from platform_kit.api.mount import api_of
+from platform_kit.api import api_of
 from platform_kit.instance import Instance
 from user import shapes
 from user.app import create

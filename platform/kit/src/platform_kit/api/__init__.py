@@ -8,6 +8,7 @@ below /api/v1, /api/v2 and so on, each with its OpenAPI document and a page to r
 from platform_kit.api.api import Api as Api
 from platform_kit.api.api import Clock as Clock
 from platform_kit.api.api import utc_now as utc_now
+from platform_kit.api.change import Body as Body
 from platform_kit.api.change import Change as Change
 from platform_kit.api.change import Translation as Translation
 from platform_kit.api.mount import api_of as api_of

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, StringConstraints
 
-from platform_kit.api import Change, Translation
-from platform_kit.api.change import Body
+from platform_kit.api import Body, Change, Translation
 from user.shapes import Language, Moment
 
 WholeName = Annotated[

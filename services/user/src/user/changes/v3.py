@@ -2,8 +2,7 @@
 
 from pydantic import BaseModel
 
-from platform_kit.api import Change, Translation
-from platform_kit.api.change import Body
+from platform_kit.api import Body, Change, Translation
 from user.shapes import FamilyName, GivenName, Language, Moment
 
 
