@@ -101,11 +101,11 @@ def api(world):
         world.heard.append(sizes)
         if thing_id == 9:
             raise Problem(409, "thing_taken", "Somebody has it.")
-        return Thing(id=thing_id, sizes=sizes), 201
+        return Thing(id=thing_id, sizes=sizes), 201 if thing_id == 7 else 200
 
     @api.operation("DELETE /things/<int:thing_id>", statuses=(204,))
     def delete_thing(thing_id):
-        return None, 204
+        world.heard.append(thing_id)
 
     @api.operation("GET /things", query=Page, answer=Thing)
     def list_things():

@@ -33,10 +33,11 @@ LINK = re.compile(rf"{LINK_VALUE}(, {LINK_VALUE})*")
     ],
 )
 def test_one_handler_answers_each_version_in_its_shape(client, version, sent, answered):
-    """And with its own status."""
+    """And with the status that the handler chose."""
     answer = client.put(f"/api/{version}{THING}", json=sent)
 
     assert (answer.status_code, answer.json) == (201, answered)
+    assert client.put(f"/api/{version}/things/8", json=sent).status_code == 200
 
 
 def test_the_handler_hears_the_newest_shape_only(client, world):

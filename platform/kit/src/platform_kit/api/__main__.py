@@ -11,6 +11,8 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from flask import Flask
+
 from platform_kit.api.document import document
 from platform_kit.api.mount import api_of
 
@@ -18,13 +20,11 @@ from platform_kit.api.mount import api_of
 NOWHERE = {"DATABASE_URL": "postgresql://127.0.0.1:9/nowhere", "ROUTER_URL": "http://127.0.0.1:9"}
 
 
-def texts(service: str) -> dict[str, str]:
-    """Return the documents of an installed service by their files' names."""
-    for name, value in NOWHERE.items():
-        os.environ.setdefault(f"{service.upper()}_{name}", value)
-    api = api_of(import_module(f"{service}.app").create())
+def texts(app: Flask) -> dict[str, str]:
+    """Return the documents of a service's app by their files' names."""
+    api = api_of(app)
     return {
-        f"{version.name}.json": json.dumps(document(service, api, version), indent=2) + "\n"
+        f"{version.name}.json": json.dumps(document(app.name, api, version), indent=2) + "\n"
         for version in api.versions
     }
 
@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     folder = chosen.into or Path("services", chosen.service, "openapi")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts(chosen.service).items():
+    for name, value in NOWHERE.items():
+        os.environ.setdefault(f"{chosen.service.upper()}_{name}", value)
+    for name, text in texts(import_module(f"{chosen.service}.app").create()).items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

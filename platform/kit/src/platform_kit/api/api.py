@@ -60,8 +60,9 @@ class Api:
     ) -> Callable[[Handler], Handler]:
         """Declare what the decorated handler answers, by method and path: `PUT /products/<int:product_id>`.
 
-        The handler reads `body` with `parse`, and `query` as it likes. `statuses` are those of success, `refusals` the
-        codes of the handler's own problems by their status. What the kit refuses by itself needs no mention.
+        The handler reads `body` with `parse`, and `query` as it likes. `statuses` are those of success, the usual one
+        first; `refusals` the codes of the handler's own problems by their status. What the kit refuses by itself needs
+        no mention.
         """
         method, _, path = call.partition(" ")
 

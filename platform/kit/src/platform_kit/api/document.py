@@ -68,7 +68,8 @@ def document(service: str, api: Api, version: Version) -> Document:
     return {
         "openapi": "3.1.0",
         "info": _info(service, api, version),
-        "servers": [{"url": f"/api/{version.name}"}],
+        # Relative to where the document is: behind a router that is /user/api/v2 (OpenAPI 3.1, Server Object).
+        "servers": [{"url": f"../{version.name}"}],
         "paths": paths,
         "components": components,
     }

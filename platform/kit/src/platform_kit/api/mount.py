@@ -6,6 +6,7 @@ A version that is deprecated says so in every answer below its path, refusals in
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
@@ -31,7 +32,7 @@ def mount(app: Flask, api: Api, instance: Instance) -> None:
     app.extensions[_KEY] = api
     for version in api.versions:
         _serve_operations(app, api, version)
-        _serve_document(app, version, document(app.name, api, version))
+        _serve_document(app, api, version)
     _refuse_what_is_not_served(app, api, instance)
     _count_calls(app, api, instance)
     _tell_dates(app, api)
@@ -57,7 +58,8 @@ def _view(shape: Shape) -> Callable[..., ResponseReturnValue]:
     def view(**arguments: object) -> ResponseReturnValue:
         g.platform_shape = shape
         answered = shape.operation.handler(**arguments)
-        body, status = answered if isinstance(answered, tuple) else (answered, 200)
+        usual = shape.operation.statuses[0]
+        body, status = answered if isinstance(answered, tuple) else (answered, usual)
         if isinstance(body, BaseModel):
             return shape.down(body.model_dump(mode="json")), status
         return "", status
@@ -65,14 +67,18 @@ def _view(shape: Shape) -> Callable[..., ResponseReturnValue]:
     return view
 
 
-def _serve_document(app: Flask, version: Version, described: Document) -> None:
+def _serve_document(app: Flask, api: Api, version: Version) -> None:
+    @cache  # made when it is first asked for: 15 ms that a start need not take
+    def described() -> Document:
+        return document(app.name, api, version)
+
     @app.get(f"{_prefix(version)}/openapi.json", endpoint=_endpoint(version, "openapi.json"))
     def openapi() -> ResponseReturnValue:
-        return described
+        return described()
 
     @app.get(f"{_prefix(version)}/docs", endpoint=_endpoint(version, "docs"))
     def docs() -> ResponseReturnValue:
-        return page(described), PAGE_HEADERS
+        return page(described()), PAGE_HEADERS
 
 
 def _refuse_what_is_not_served(app: Flask, api: Api, instance: Instance) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from platform_kit.api.change import Body, Translation
 
-# What a handler returns: a model, nothing, or either with a status.
+# What a handler returns: a model or nothing, with a status where it is not the operation's first one.
 Answered = BaseModel | None | tuple[BaseModel | None, int]
 Handler = Callable[..., Answered]
 
