@@ -15,15 +15,17 @@ def _without_spaces_after(value: object) -> object:
     return value.rstrip(" ") if isinstance(value, str) else value
 
 
-# 100 holds the names people have; control characters would break the screens that show them.
+# 100 holds the names people have; control characters would break the screens that show them. What is documented is
+# what may be sent, before spaces are taken off: something has to be left.
 GivenName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=100, pattern=r"^[^[:cntrl:]]+$"),
+    StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"),
     BeforeValidator(_without_spaces_around),
+    Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f]*[^ \x00-\x1f\x7f][^\x00-\x1f\x7f]*$"}),
 ]
 FamilyName = Annotated[
     str,
-    StringConstraints(max_length=100, pattern=r"^[^[:cntrl:]]*$"),
+    StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"),
     BeforeValidator(_without_spaces_after),
 ]
 

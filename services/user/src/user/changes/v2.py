@@ -2,15 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from platform_kit.api import Body, Change, Translation
 from user.shapes import Language, Moment
 
+# Its pattern is in the words of v1's refusals. What is documented is what may be sent: with any white space around.
 WholeName = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^[:cntrl:]]+$"
+    ),
+    Field(
+        json_schema_extra={
+            "pattern": r"^\s*[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\s*$"
+        }
     ),
 ]
 
