@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from timeit import repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from platform_kit.api import api_of
 from platform_kit.instance import Instance
@@ -141,6 +142,37 @@ def test_calls_are_counted_by_version_and_caller(client, app, ada, issuer):
         ("v2", "anonymous", "1.0"),
         ("v2", "customer", "1.0"),
     ]
+
+
+# What differs from one dialect of patterns to the next, or ends a word, and what is plain.
+CHARACTERS = " a\n\t\x1c\x7f\x85\xa0\u3000\ufeff\u200bé"
+TEXTS = [
+    *("".join(some) for length in range(5) for some in product(CHARACTERS, repeat=length)),
+    *(f"{before}{'x' * length}{after}"
+      for length in (99, 100, 101) for before, after in product(("", " ", "   "), repeat=2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [shapes.GivenName, shapes.FamilyName, v2.WholeName])
+def test_the_documented_pattern_of_a_name_lets_through_what_the_service_does(kind):
+    """By its own regular expression, since spaces around do not count."""
+    adapter = TypeAdapter(kind)
+    pattern = re.compile(adapter.json_schema()["pattern"])
+    differing = [
+        text for text in TEXTS if bool(pattern.fullmatch(text)) != (accepted_as(adapter, text))
+    ]
+
+    assert len(TEXTS) > 20_000
+    assert differing == []
+
+
+def accepted_as(adapter, text):
+    """Whether the text passes."""
+    try:
+        adapter.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def accepted(model, body):

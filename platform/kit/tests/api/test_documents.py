@@ -154,6 +154,7 @@ def test_the_page_escapes_what_a_document_says(make_app):
         ),
         ({"type": "array", "items": {"type": "string"}}, "list of string"),
         ({"type": "string", "format": "uuid"}, "uuid"),
+        ({"type": "string", "description": "a word", "pattern": "^a$"}, "string, a word"),
         ({}, "anything"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 
 def _without_spaces_around(value: object) -> object:
@@ -15,18 +15,31 @@ def _without_spaces_after(value: object) -> object:
     return value.rstrip(" ") if isinstance(value, str) else value
 
 
-# 100 holds the names people have; control characters would break the screens that show them. What is documented is
-# what may be sent, before spaces are taken off: something has to be left.
+# 100 holds the names people have; control characters would break the screens that show them. The documents say what
+# may be sent: spaces around do not count, so the lengths are in the patterns.
 GivenName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"),
     BeforeValidator(_without_spaces_around),
-    Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f]*[^ \x00-\x1f\x7f][^\x00-\x1f\x7f]*$"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "1 to 100 characters, spaces around not counted; no control characters",
+            "pattern": r"^ *[^ \x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^ \x00-\x1f\x7f])? *$",
+        }
+    ),
 ]
 FamilyName = Annotated[
     str,
     StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"),
     BeforeValidator(_without_spaces_after),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "up to 100 characters, spaces after not counted; no control characters",
+            "pattern": r"^(?:[^\x00-\x1f\x7f]{0,99}[^ \x00-\x1f\x7f])? *$",
+        }
+    ),
 ]
 
 # As BCP 47 has the plain ones: "de", "pt-BR".

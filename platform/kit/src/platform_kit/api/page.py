@@ -25,6 +25,8 @@ def type_of(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {type_of(schema.get('items', {}))}"
     words = [schema.get("format") or schema.get("type", "anything")]
+    if "description" in schema:
+        return f"{words[0]}, {schema['description']}"
     words += [text.format(schema[key]) for key, text in _LIMITS.items() if key in schema]
     return ", ".join(words)
 
