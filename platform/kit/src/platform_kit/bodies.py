@@ -26,7 +26,7 @@ def parse(model: type[Model]) -> Model:
     shape: Shape | None = g.get("platform_shape")
     if shape is None or not shape.steps:
         return _checked(model)
-    return model.model_validate(shape.taken_up(_checked(shape.body or model)))
+    return model.model_validate(shape.up(_checked(shape.body or model)))
 
 
 def _checked(model: type[Model]) -> Model:

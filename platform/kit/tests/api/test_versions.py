@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from platform_kit.api import Api, Change, Version
+from platform_kit.api import Api, Change, Translation, Version
 from platform_kit.api.links import Links
 from platform_kit.api.version import http_date, structured_date
 
@@ -240,6 +240,14 @@ def test_what_no_client_could_make_sense_of_is_refused(make, reason):
     """Where it is written, and not at the first request."""
     with pytest.raises(ValueError, match=reason):
         make()
+
+
+def test_a_change_of_an_operation_that_there_is_not_is_refused(make_app):
+    """A misspelt name would leave the real one untranslated."""
+    change = Change("v2", says="", operations={"read_thin": Translation()})
+
+    with pytest.raises(ValueError, match="read_thin"):
+        make_app(api=Api([Version("v1"), Version("v2")], [change]))
 
 
 def test_a_sunset_at_the_moment_of_the_deprecation_is_allowed():

@@ -85,7 +85,13 @@ class Api:
         return declare
 
     def shapes(self, version: Version) -> tuple[Shape, ...]:
-        """Return the operations as the clients of a version see them."""
+        """Return the operations as a version's clients see them; raise `ValueError` if a change is of none."""
+        names = {operation.name for operation in self.operations}
+        for change in self.changes:
+            if unknown := change.operations.keys() - names:
+                raise ValueError(
+                    f"{change.version} changes {sorted(unknown)}, which is no operation"
+                )
         return tuple(
             Shape.of(operation, steps_from(self.changes, version, operation.name))
             for operation in self.operations

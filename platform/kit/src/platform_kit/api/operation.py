@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -62,8 +61,9 @@ class Shape:
             steps=steps,
         )
 
-    def up(self, body: Body) -> Body:
-        """Return a request's body in the newest shape."""
+    def up(self, sent: BaseModel) -> Body:
+        """Return a request's body in the newest shape: the fields that were sent, and what follows from them."""
+        body = sent.model_dump(exclude_unset=True)
         for step in self.steps:
             body = step.request(body)
         return body
@@ -73,7 +73,3 @@ class Shape:
         for step in reversed(self.steps):
             body = step.response(body)
         return body
-
-    def taken_up(self, body: BaseModel) -> dict[str, Any]:
-        """Return what a client sent, in the newest shape: only the fields that were sent."""
-        return self.up(body.model_dump(exclude_unset=True))
