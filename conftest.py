@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -24,6 +25,8 @@ with warnings.catch_warnings():
 # pytest names a test module after its folders, platform.kit.tests.test_app, and would put an empty
 # module in the place of the standard library's `platform`, unless that one looks like a package.
 vars(platform).setdefault("__path__", [])
+# How many cases are generated with --full where a test does not say how many by itself.
+FULL_CASES = 2000
 ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
 
 
@@ -32,8 +35,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="campaigns: all repetitions, and figures")
 
 
-def pytest_configure() -> None:
-    """Let programs be interrupted that tests start: a run in the background ignores Ctrl-C, and so would they."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Take --full for generated cases too, and let programs be interrupted that tests start.
+
+    A run in the background ignores Ctrl-C, and so would they.
+    """
+    if config.getoption("--full"):
+        hypothesis.settings.register_profile("full", max_examples=FULL_CASES)
+        hypothesis.settings.load_profile("full")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

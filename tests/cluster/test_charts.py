@@ -304,7 +304,11 @@ def test_internal_paths_lead_nowhere_on_the_public_gateway_only(rendered):
     _, hidden = public["spec"]["rules"]
     paths = [match["path"]["value"] for match in hidden["matches"]]
 
-    assert paths == ["/product/api/v1/inventory", "/product/api/v1/reservations"]
+    assert paths == [
+        f"/product/api/{version}/{path}"
+        for version in ("v1", "v2", "v3")
+        for path in ("inventory", "reservations")
+    ]
     assert hidden["filters"][0]["urlRewrite"]["path"]["replaceFullPath"] == "/not-found"
     assert len(internal["spec"]["rules"]) == 1
 

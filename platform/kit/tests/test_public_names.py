@@ -85,6 +85,24 @@ def test_the_app_does_not_import_what_only_some_services_need():
     assert done.stdout.strip() == "[]"
 
 
+INTERFACES = {"Api", "Body", "Change", "Clock", "Translation", "Version", "api_of", "utc_now"}
+
+
+def test_exactly_these_names_of_the_interface_are_public():
+    """What a service writes its versions with."""
+    from platform_kit import api
+
+    tree = ast.parse(Path(api.__file__).read_text(encoding="utf-8"))
+    names = {
+        alias.asname
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert names == INTERFACES
+
+
 HELPERS = {
     "add_check",
     "add_column",

@@ -89,6 +89,12 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Flask]
 
 
 @pytest.fixture
+def preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the version that is a preview; ask for it before an instance."""
+    monkeypatch.setenv("PLATFORM_API_PREVIEW", "true")
+
+
+@pytest.fixture
 def app(database: Database, migrated_url: str, instance: Callable[[str], Flask]) -> Flask:
     """An instance on the emptied database."""
     return instance(migrated_url)

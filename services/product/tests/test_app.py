@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from platform_kit import MissingSetting
+from platform_kit.api.__main__ import texts
 from product.app import create
 
+DOCUMENTS = Path(__file__).parents[1] / "openapi"
 URL = "postgresql://127.0.0.1:9/nowhere"
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -24,20 +26,33 @@ def routes():
         (method, rule.rule)
         for rule in create().url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith("/api/v1")
+        if rule.rule.startswith("/api/")
     }
 
 
 def test_the_routes_are_these(environment):
     """Whoever adds one says so here: it is an interface from then on."""
     assert routes() == {
-        ("GET", "/api/v1/products"),
-        ("GET", "/api/v1/products/<int:product_id>"),
-        ("POST", "/api/v1/inventory"),
-        ("PUT", "/api/v1/inventory/<int:product_id>/stock"),
-        ("PUT", "/api/v1/reservations/<uuid:reservation_id>"),
-        ("DELETE", "/api/v1/reservations/<uuid:reservation_id>"),
+        (method, f"/api/{version}/{path}")
+        for version in ("v1", "v2", "v3")
+        for method, path in (
+            ("GET", "products"),
+            ("GET", "products/<int:product_id>"),
+            ("POST", "inventory"),
+            ("PUT", "inventory/<int:product_id>/stock"),
+            ("PUT", "reservations/<uuid:reservation_id>"),
+            ("DELETE", "reservations/<uuid:reservation_id>"),
+            ("GET", "openapi.json"),
+            ("GET", "docs"),
+        )
     }
+
+
+def test_the_documents_that_are_checked_in_are_those_of_the_code(environment):
+    """Else: python -m platform_kit.api product."""
+    checked_in = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS.iterdir()}
+
+    assert checked_in == texts(create())
 
 
 def test_only_reading_is_open_to_the_public(environment):

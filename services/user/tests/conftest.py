@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -25,6 +26,8 @@ from jwt.algorithms import OKPAlgorithm
 from platform_kit import Database
 from user.app import create
 from user.tables import metadata
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside the tests
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port
 
@@ -146,6 +149,12 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], F
     yield start
     for database in opened:
         database.dispose()
+
+
+@pytest.fixture
+def preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the version that is a preview; ask for it before an instance."""
+    monkeypatch.setenv("PLATFORM_API_PREVIEW", "true")
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
 """The app as a whole: its routes, and what it needs to start."""
 
+from pathlib import Path
+
 import pytest
 
 from platform_kit import MissingSetting
+from platform_kit.api.__main__ import texts
 from user.app import create
 
 NOWHERE = "postgresql://127.0.0.1:9/nowhere"
 ROUTER = "http://127.0.0.1:9"
+DOCUMENTS = Path(__file__).parents[1] / "openapi"
 
 
 def test_the_routes_are_these(instance):
@@ -15,13 +19,26 @@ def test_the_routes_are_these(instance):
         (method, rule.rule)
         for rule in instance(NOWHERE, ROUTER).url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith("/api/v1")
+        if rule.rule.startswith("/api/")
     }
 
     assert routes == {
-        ("GET", "/api/v1/profile"),
-        ("PUT", "/api/v1/profile"),
+        (method, f"/api/{version}/{path}")
+        for version in ("v1", "v2", "v3")
+        for method, path in (
+            ("GET", "profile"),
+            ("PUT", "profile"),
+            ("GET", "openapi.json"),
+            ("GET", "docs"),
+        )
     }
+
+
+def test_the_documents_that_are_checked_in_are_those_of_the_code(instance):
+    """Else: python -m platform_kit.api user."""
+    checked_in = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS.iterdir()}
+
+    assert checked_in == texts(instance(NOWHERE, ROUTER))
 
 
 def test_the_app_is_made_without_a_database_to_talk_to(instance):

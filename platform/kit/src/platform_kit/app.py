@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from flask import Blueprint, Flask
 
 from platform_kit.addresses import trust_proxies
+from platform_kit.api.api import Api
+from platform_kit.api.mount import mount
 from platform_kit.call_counts import CallCounts
 from platform_kit.database import Database
 from platform_kit.dependency import Dependency
@@ -37,10 +39,11 @@ MAX_BODY_BYTES = 1024 * 1024
 PING_SECONDS = 1.0
 
 
-def create_app(
+def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     service: str,
     *,
-    blueprints: Sequence[Blueprint],
+    blueprints: Sequence[Blueprint] = (),
+    api: Api | None = None,
     database: Database | None = None,
     schema_oldest: str | None = None,
     dependencies: Sequence[Dependency] = (),
@@ -48,7 +51,7 @@ def create_app(
     flags: FlagSet | None = None,
     settings: InstanceSettings | None = None,
 ) -> Flask:
-    """Return the app of `service`, its blueprints mounted below /api/v1.
+    """Return the app of `service`: every version of its `api`, and its blueprints below /api/v1.
 
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
@@ -82,6 +85,8 @@ def create_app(
     _serve_identity(app, identity(service, settings))
     for blueprint in blueprints:
         app.register_blueprint(blueprint, url_prefix=API_PREFIX)
+    if api is not None:
+        mount(app, api, instance)
     return app
 
 

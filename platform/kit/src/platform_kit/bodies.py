@@ -1,13 +1,20 @@
-"""The JSON body of the current request, as a model."""
+"""The JSON body of the current request, as a model.
+
+A client of an older version sends an older shape. It is checked as that, so that a refusal names the fields that were sent,
+and then taken up to the model that the handler knows.
+"""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from flask import request
+from flask import g, request
 from pydantic import BaseModel, ValidationError
 
 from platform_kit.problems import Problem, invalid
+
+if TYPE_CHECKING:
+    from platform_kit.api.operation import Shape
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -16,6 +23,13 @@ def parse(model: type[Model]) -> Model:
     """Return the current request's JSON body as a `model`; raise a 415, 400 or 422 `Problem`."""
     if not request.is_json:
         raise Problem(415, "json_expected", "Send the body as application/json.")
+    shape: Shape | None = g.get("platform_shape")
+    if shape is None or not shape.steps:
+        return _checked(model)
+    return model.model_validate(shape.up(_checked(shape.body or model)))
+
+
+def _checked(model: type[Model]) -> Model:
     try:
         return model.model_validate_json(request.get_data())
     except ValidationError as error:

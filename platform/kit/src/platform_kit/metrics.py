@@ -53,6 +53,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.answers = Answers(identity)
         self.registry.register(self.answers)
+        self.calls = Calls(identity)
+        self.registry.register(self.calls)
         self.outcomes = Outcomes(identity)
         self.registry.register(self.outcomes)
         self.registry.register(_Present(identity, self, activity=activity, usage=usage))
@@ -130,6 +132,37 @@ class Answers(Collector):
 
     def describe(self) -> list[CounterMetricFamily]:
         """Return nothing: routes are not known before they are called."""
+        return []
+
+
+class Calls(Collector):
+    """Calls of a service's interface, by its version and by who called."""
+
+    def __init__(self, identity: dict[str, str]) -> None:
+        self._identity = identity
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def count(self, api: str, consumer: str) -> None:
+        """Count a call of a version."""
+        with self._lock:
+            self._numbers[api, consumer] = self._numbers.get((api, consumer), 0) + 1
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counter; a pair appears with its first call."""
+        family = CounterMetricFamily(
+            "api_calls",
+            "Calls of an interface by its version and by who called",
+            labels=[*self._identity, "api", "consumer"],
+        )
+        with self._lock:
+            numbers = dict(self._numbers)
+        for pair, number in numbers.items():
+            family.add_metric([*self._identity.values(), *pair], number)
+        yield family
+
+    def describe(self) -> list[CounterMetricFamily]:
+        """Return nothing: callers are not known before they call."""
         return []
 
 

@@ -48,6 +48,8 @@ class InstanceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Instead of the flags that the service was shipped with, from when it is there on.
     flags_file: Path | None = None
+    # Whether versions of the interface are answered that are a preview.
+    api_preview: bool = False
     # For development; with a folder, the code runs from a copy there.
     reload: bool = False
     reload_folder: Path | None = None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import request
 
 from platform_kit import deadline
+from platform_kit.api.consumer import remember_claims
 from platform_kit.bulkhead import Bulkhead, share_of_threads
 from platform_kit.clients import HttpClient
 from platform_kit.errors import ServiceUnreachable
@@ -104,7 +105,9 @@ class TokenVerifier:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise _refused("token_missing", "Send an access token: Authorization: Bearer <token>.")
-        return _caller(self.claims(token.strip()))
+        claims = self.claims(token.strip())
+        remember_claims(claims)
+        return _caller(claims)
 
     def claims(self, token: str) -> dict[str, Any]:
         """Return the claims of a valid token; raise a 401 or 503 `Problem`."""

@@ -3,16 +3,20 @@
 from flask import Flask
 
 from platform_kit import Database, create_app, load_settings
+from platform_kit.api import Clock, utc_now
 from product.routes import routes
 from product.settings import ProductSettings
 
 
-def create() -> Flask:
-    """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
+def create(*, clock: Clock = utc_now) -> Flask:
+    """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one.
+
+    The clock says which versions of the interface have ended.
+    """
     settings = load_settings(ProductSettings)
     database = Database(settings.database)
     return create_app(
         "product",
-        blueprints=[routes(database)],
+        api=routes(database, clock=clock),
         database=database,
     )

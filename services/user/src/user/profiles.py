@@ -6,6 +6,8 @@ Problem
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
+from typing import Any, Final
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -28,10 +30,14 @@ class Profile:
     language: str | None
     updated_at: datetime
 
-    @property
-    def name(self) -> str:
-        """The whole name, as it was written."""
-        return f"{self.given_name} {self.family_name}".rstrip()
+
+class Unsaid(Enum):
+    """The type of `UNSAID`: nothing was said about it, not even that it should go."""
+
+    UNSAID = "unsaid"
+
+
+UNSAID: Final = Unsaid.UNSAID
 
 
 class ProfileMissing(Problem):
@@ -52,17 +58,17 @@ def read(database: Database, subject: str) -> Profile:
     return _profile(row)
 
 
-def write(database: Database, subject: str, *, name: str, language: str | None) -> Profile:
+def write(
+    database: Database, subject: str, *, given: str, family: str, language: str | Unsaid | None
+) -> Profile:
     """Make or replace the subject's profile and return it; the last of several writers wins.
 
-    The given name is what comes before the first space. Without a language the one that was said
-    before stays: older callers do not know of it.
+    A language that is `UNSAID` stays as it was.
     """
     if SINGLE_SPACES.on(subject):
-        name = " ".join(name.split())
-    given, _, family = name.partition(" ")
-    change = {"given_name": given, "family_name": family, "updated_at": func.now()}
-    if language is not None:
+        given, family = " ".join(given.split()), " ".join(family.split())
+    change: dict[str, Any] = {"given_name": given, "family_name": family, "updated_at": func.now()}
+    if language is not UNSAID:
         change["language"] = language
     statement = (
         insert(profiles)

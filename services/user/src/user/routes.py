@@ -1,62 +1,53 @@
-"""The routes of user: parse, call the domain, render. All of them are about the token's subject."""
+"""The operations of user: parse, call the domain, render. All of them are about the token's subject.
 
-from typing import Annotated
-
-from flask import Blueprint
-from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, StringConstraints
+They are written for the newest version of the interface; `changes` leads from and to the others.
+"""
 
 from platform_kit import Business, Database, TokenVerifier, parse
-from user import profiles
-from user.profiles import Profile
-
-# 100 holds the names people have; control characters would break the screens that show them.
-Name = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^[:cntrl:]]+$"
-    ),
-]
-
-# As BCP 47 has the plain ones: "de", "pt-BR".
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+from platform_kit.api import Api, Clock, utc_now
+from user import profiles, shapes
+from user.changes import CHANGES, VERSIONS
+from user.profiles import UNSAID, Profile
+from user.shapes import ProfileChange
 
 updates = Business("profile_updates")
 
 
-class ProfileChange(BaseModel):
-    """The body of PUT /profile."""
+def routes(database: Database, verifier: TokenVerifier, *, clock: Clock = utc_now) -> Api:
+    """Return user's interface."""
+    api = Api(VERSIONS, CHANGES, clock=clock)
 
-    name: Name
-    language: Language | None = None
-
-
-def routes(database: Database, verifier: TokenVerifier) -> Blueprint:
-    """Return the blueprint of user's routes."""
-    blueprint = Blueprint("user", __name__)
-
-    @blueprint.get("/profile")
-    def read_profile() -> ResponseReturnValue:
+    @api.operation(
+        "GET /profile", answer=shapes.Profile, refusals={404: ["profile_missing"]}, secured=True
+    )
+    def read_profile() -> shapes.Profile:
+        """Read the profile of the customer whose token it is."""
         return _rendered(profiles.read(database, verifier.subject()))
 
-    @blueprint.put("/profile")
-    def write_profile() -> ResponseReturnValue:
+    @api.operation("PUT /profile", body=ProfileChange, answer=shapes.Profile, secured=True)
+    def write_profile() -> shapes.Profile:
+        """Make or replace the profile of the customer whose token it is."""
         subject = verifier.subject()
         change = parse(ProfileChange)
+        language = change.language if "language" in change.model_fields_set else UNSAID
         with updates.attempt() as attempt:
-            profile = profiles.write(database, subject, name=change.name, language=change.language)
+            profile = profiles.write(
+                database,
+                subject,
+                given=change.name.given,
+                family=change.name.family,
+                language=language,
+            )
             attempt.success()
         return _rendered(profile)
 
-    return blueprint
+    return api
 
 
-def _rendered(profile: Profile) -> dict[str, str | None]:
-    return {
-        "id": profile.id,
-        "name": profile.name,
-        "given_name": profile.given_name,
-        "family_name": profile.family_name,
-        "language": profile.language,
-        "updated_at": profile.updated_at.isoformat(),
-    }
+def _rendered(profile: Profile) -> shapes.Profile:
+    return shapes.Profile(
+        id=profile.id,
+        name=shapes.Name.model_construct(given=profile.given_name, family=profile.family_name),
+        language=profile.language,
+        updated_at=profile.updated_at.isoformat(),
+    )

@@ -1,0 +1,73 @@
+"""v2: a price is a whole number of cents. v1 had it as a text with two decimals, and took a number too."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from platform_kit.api import Body, Change, Translation
+from product.shapes import Category, Description, Name, Sku, Stock
+
+Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
+
+
+class NewProduct(BaseModel):
+    """A product to put into the catalogue."""
+
+    sku: Sku
+    name: Name
+    price: Price
+    stock: Stock
+    description: Description = ""
+    category: Category | None = None
+
+
+class Product(BaseModel):
+    """A product, its price in the shop's currency, and how many can still be reserved."""
+
+    id: int
+    sku: str
+    name: str
+    price: str
+    stock: int
+    description: str
+    category: str | None
+
+
+class ProductPage(BaseModel):
+    """Some products, and the id after which the next ones begin; null on the last page."""
+
+    items: list[Product]
+    next_after: int | None
+
+
+def in_cents(body: Body) -> Body:
+    """Return a request with its price in cents."""
+    rest = {key: value for key, value in body.items() if key != "price"}
+    return {"price_cents": int(body["price"] * 100), **rest}
+
+
+def in_decimals(body: Body) -> Body:
+    """Return an answer with its price as a text."""
+    whole, cents = divmod(body["price_cents"], 100)
+    rest = {key: value for key, value in body.items() if key != "price_cents"}
+    return {"price": f"{whole}.{cents:02}", **rest}
+
+
+def all_in_decimals(body: Body) -> Body:
+    """Return a page with all its prices as texts."""
+    return {**body, "items": [in_decimals(item) for item in body["items"]]}
+
+
+CHANGE = Change(
+    "v2",
+    says="Write and read price_cents, a whole number, instead of price: 450 for what was 4.50.",
+    operations={
+        "list_products": Translation(answer=ProductPage, response=all_in_decimals),
+        "read_product": Translation(answer=Product, response=in_decimals),
+        "add_product": Translation(
+            body=NewProduct, request=in_cents, answer=Product, response=in_decimals
+        ),
+        "set_stock": Translation(answer=Product, response=in_decimals),
+    },
+)

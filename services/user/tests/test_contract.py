@@ -1,0 +1,88 @@
+"""The documents and the service say the same: each version, called as its document allows and as it does not.
+
+schemathesis makes the calls and has every one of its checks on, with real PostgreSQL behind the app. Its engine cannot
+call an app in process (4.32 hands it an option for the network), so its pytest functions are used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+
+pytestmark = pytest.mark.contract
+
+DOCUMENTS = Path(__file__).parents[1] / "openapi"
+# With --full there are more: conftest.py at the root has the number.
+CASES = 300
+
+
+class Stage:
+    """Hands every call to the app of the present test: a document is read before there is any."""
+
+    def __call__(self, environ, start_response):
+        return self.app(environ, start_response)
+
+
+stage = Stage()
+
+
+def described(version):
+    """What schemathesis makes of a version's document."""
+    config = SchemathesisConfig.from_dict({"generation": {"max-examples": CASES}})
+    schema = schemathesis.openapi.from_path(DOCUMENTS / f"{version}.json", config=config)
+    schema.config.update(base_url=f"http://localhost/api/{version}")
+    schema.app = stage
+    return schema
+
+
+@pytest.fixture(autouse=True)
+def staged(preview, app, client, ada):
+    """The app on stage, with the preview, and a profile to be read."""
+    client.put("/api/v1/profile", headers=ada, json={"name": "Ada Lovelace"})
+    stage.app = app
+
+
+v1, v2, v3 = described("v1"), described("v2"), described("v3")
+# What a case has written the next one finds, as in life.
+as_in_life = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@as_in_life
+@v1.parametrize()
+def test_v1_is_as_its_document_says(case, ada):
+    """Deprecated, and kept to the letter."""
+    case.call_and_validate(headers=ada)
+
+
+@as_in_life
+@v2.parametrize()
+def test_v2_is_as_its_document_says(case, ada):
+    """The current one."""
+    case.call_and_validate(headers=ada)
+
+
+@as_in_life
+@v3.parametrize()
+def test_v3_is_as_its_document_says(case, ada):
+    """A preview may change, but its document changes with it."""
+    case.call_and_validate(headers=ada)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+def test_what_the_document_does_not_say_is_found(app, ada, version):
+    """The negative control: a document that does not know the answer that is given."""
+    schema = described(version)
+    del schema.raw_schema["paths"]["/profile"]["get"]["responses"]["200"]
+
+    with pytest.raises(schemathesis.core.failures.FailureGroup):
+        schema["/profile"]["GET"].Case().call_and_validate(headers=ada)
+
+
+@pytest.mark.parametrize("schema", [v1, v2, v3])
+def test_a_document_is_one(schema):
+    """By the schema of OpenAPI 3.1."""
+    schema.validate()
