@@ -144,4 +144,5 @@ def test_a_flag_that_harms_nobody_is_given_to_all(stack: Context, customer: Cust
 
     assert f"flag {FLAG} of user promoted" in told
     assert sum(counts_by_variant(page.text, FLAG)["on"].requests for page in pages) > 0
-    set_flag(stack, USER, FLAG, share=0)
+    deployer(stack, "flag", "list")
+    deployer(stack, "flag", "set", USER, FLAG, "off")
