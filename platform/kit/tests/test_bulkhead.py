@@ -192,6 +192,26 @@ def test_nobody_waits_beyond_the_deadline():
     assert time.monotonic() - begun < 30
 
 
+def test_a_long_queue_waits_while_it_moves():
+    """Longer than the patience, but every short call renews that: a hundred threads, one place, two seconds of work."""
+    bulkhead = warm(1, long_seconds=1)
+    entered = []
+
+    def work():
+        entered.append(bulkhead.enter())
+        threading.Event().wait(0.02)
+        bulkhead.leave(entered[-1], answered=True)
+
+    threads = [threading.Thread(target=work) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(entered) == 100
+    assert None not in entered
+
+
 def test_a_busy_dependency_refuses_nobody():
     """Forty threads, two places, calls of some milliseconds, never more than two at once."""
     bulkhead = warm(2, long_seconds=30)

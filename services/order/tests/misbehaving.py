@@ -71,14 +71,18 @@ class Line:
         with client, contextlib.suppress(OSError), self._connect() as server:
             client.settimeout(30)
             self._start(_pump, server, client)
-            name = ""
-            while self._is_open and (said := client.recv(65536)):
-                name = name or self._name(said)
-                if not self._let_through(name, client):
-                    break
-                server.sendall(said)
-            with contextlib.suppress(OSError):
-                server.shutdown(socket.SHUT_RDWR)
+            try:
+                self._forward(client, server)
+            finally:
+                server.shutdown(socket.SHUT_RDWR)  # a close alone does not wake who reads from it
+
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+        name = ""
+        while self._is_open and (said := client.recv(65536)):
+            name = name or self._name(said)
+            if not self._let_through(name, client):
+                return
+            server.sendall(said)
 
     def _let_through(self, name: str, client: socket.socket) -> bool:
         fault = self.faults.get(name, Fault.NONE)

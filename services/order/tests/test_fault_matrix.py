@@ -109,26 +109,28 @@ class Ordering:
 
 @dataclass(frozen=True)
 class Case:
-    """What needs a dependency, how it is answered when all is well, and what does not need it."""
+    """What needs a dependency, how it is answered when all is well, what does not need it, and the load before."""
 
     needing: Callable[[Ordering], Asked]
     well: int
     others: tuple[str, ...]
+    before: Callable[[Ordering], Asked]
     normal_seconds: float = NORMAL_SECONDS
     fault_seconds: float = FAULT_SECONDS
 
 
 ALL_READS = ("/api", "/api/v1/orders?limit=1", "/health", "/metrics")
 CASES = {
-    "product": Case(Ordering.place, 201, ALL_READS),
+    "product": Case(Ordering.place, 201, ALL_READS, Ordering.place),
     "database": Case(
         Ordering.read,
         200,
         ("/api", "/health", "/metrics"),
+        Ordering.read,
         fault_seconds=24 * database.LONG_SECONDS,
     ),
-    # Keys are asked for again when the last answer is so old.
-    "auth": Case(Ordering.present_unknown_key, 401, ALL_READS, REFETCH_SECONDS + 1),
+    # Keys are asked for again when the last answer is so old: nobody may show an unknown one just before.
+    "auth": Case(Ordering.present_unknown_key, 401, ALL_READS, Ordering.read, REFETCH_SECONDS + 1),
 }
 
 
@@ -196,7 +198,7 @@ def test_without_bulkhead_and_circuit_the_others_do_notice(start):
     """The control: the same measurement, with every thread waiting for a hung product."""
     ordering = start(["-c", UNPROTECTED])
     case, line = CASES["product"], ordering.line["product"]
-    _, normal = _observe(ordering, case.needing, case.others, seconds=case.normal_seconds)
+    _, normal = _observe(ordering, case.before, case.others, seconds=case.normal_seconds)
 
     line.misbehave("product", Fault.HUNG)
     _, others = _observe(ordering, case.needing, case.others, seconds=case.fault_seconds)
@@ -209,9 +211,7 @@ def test_without_bulkhead_and_circuit_the_others_do_notice(start):
 def _measure(ordering, dependency, fault):
     """Let it happen once; return what the others saw before and meanwhile."""
     case, line = CASES[dependency], ordering.line[dependency]
-    # A key that nobody knows must not have been asked for just before.
-    needing = case.needing if dependency != "auth" else None
-    _, normal = _observe(ordering, needing, case.others, seconds=case.normal_seconds)
+    _, normal = _observe(ordering, case.before, case.others, seconds=case.normal_seconds)
 
     line.misbehave(dependency, fault)
     asked, others = _observe(ordering, case.needing, case.others, seconds=case.fault_seconds)
@@ -269,8 +269,7 @@ def _observe(ordering, needing, paths, *, seconds):
             due += PROBE_SECONDS
 
     threads = [threading.Thread(target=probe, args=(path,)) for path in paths]
-    if needing is not None:
-        threads += [threading.Thread(target=keep_asking) for _ in range(CLIENTS)]
+    threads += [threading.Thread(target=keep_asking) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
     stop.wait(seconds)

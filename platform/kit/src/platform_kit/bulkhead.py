@@ -1,7 +1,7 @@
 """A bulkhead: of an instance's threads only some may wait for one dependency, so that the others go on.
 
 Three quarters of them may call it at once. Who comes when all places are taken waits for one as long as calls are short,
-so a busy but healthy dependency refuses nobody. Half a second without a place, or a call that took as long, ends the
+so a busy but healthy dependency refuses nobody. Half a second without a short one, or a call that took as long, ends the
 patience: from then on everybody else is refused at once, until a call was short again. So a hung or slow dependency
 costs the last quarter of the threads that half second, once. Shorter would refuse healthy requests: a machine under
 load or a disk that syncs stalls all calls for some tenths of a second. A new instance, whose first calls open their
@@ -50,6 +50,7 @@ class Bulkhead:
         self._taken = 0
         self._is_patient = True
         self._is_warm = False
+        self._answered_at = clock()  # in a short time
 
     @property
     def taken(self) -> int:
@@ -59,14 +60,16 @@ class Bulkhead:
     def enter(self) -> Entered | None:
         """Take a place, if need be after a wait within the current deadline; None if there is none."""
         with self._changed:
-            longest = self._long_seconds if self._is_warm else self._cold_seconds
-            patience = deadline.remaining_seconds(longest)
-            is_decided = self._changed.wait_for(self._is_decided, max(0, patience))
-            if not is_decided and patience >= longest:  # else it was the caller's hurry
-                self._is_patient = False
-                self._changed.notify_all()
-            if self._taken >= self.places:
-                return None
+            arrived_at = self._clock()
+            while self._taken >= self.places:
+                patience = max(arrived_at, self._answered_at) + self._longest() - self._clock()
+                if patience <= 0:
+                    self._is_patient = False
+                    self._changed.notify_all()
+                patience = deadline.remaining_seconds(patience)
+                if patience <= 0 or not self._is_patient:
+                    return None
+                self._changed.wait(patience)
             self._taken += 1
             return Entered(self._clock())
 
@@ -74,12 +77,14 @@ class Bulkhead:
         """Give the place back; only an answer in a short time brings patience back, failing fast does not."""
         with self._changed:
             self._taken -= 1
-            is_short = self._clock() - entered < self._long_seconds
+            now = self._clock()
+            is_short = now - entered < self._long_seconds
             if is_short and answered:
                 self._is_patient = self._is_warm = True
+                self._answered_at = now
             elif self._is_warm and not is_short:
                 self._is_patient = False
             self._changed.notify_all()
 
-    def _is_decided(self) -> bool:
-        return self._taken < self.places or not self._is_patient
+    def _longest(self) -> float:
+        return self._long_seconds if self._is_warm else self._cold_seconds

@@ -43,6 +43,9 @@ REFETCH_SECONDS = 10.0
 KEYS_MAX_AGE_SECONDS = 300.0
 # While auth is away, one request in this time tries again and the others fail at once.
 RETRY_SECONDS = 1.0
+# How long those beyond the threads that may wait for keys are patient. A fetch takes some milliseconds, and unlike a
+# dependency's calls it comes again every ten seconds where auth is slow and somebody forges tokens.
+PATIENCE_SECONDS = 0.1
 # Two machines' clocks differ: a token just made must not come from the future.
 LEEWAY_SECONDS = 5.0
 
@@ -90,7 +93,7 @@ class TokenVerifier:
         self._audience = audience
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting = Bulkhead(share_of_threads())
+        self._waiting = Bulkhead(share_of_threads(), long_seconds=PATIENCE_SECONDS)
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = clock()
         self._tried_at: float | None = None

@@ -151,7 +151,8 @@ def test_a_waiter_waits_for_the_lock_and_holds_no_snapshot(
     idle = (
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%try_advisory%' AND state = 'idle'"
     )
-    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as holder:
+    with database.connect() as holder:
+        holder.execution_options(isolation_level="AUTOCOMMIT")
         holder.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
         waiter.start()
         eventually(lambda: holder.scalar(text(idle)) == 1)
