@@ -31,7 +31,7 @@ def test_what_one_version_writes_each_reads_in_its_own_shape(client, written_by)
 
     assert added.status_code == 201
     assert read == {
-        version: {**NEW, "id": product_id, "description": "", **price}
+        version: {**NEW, "id": product_id, "description": "", "category": None, **price}
         for version, price in PRICES.items()
     }
 

@@ -24,13 +24,13 @@ REWRITING = '''"""Prices with four digits."""
 from alembic import op
 
 revision = "0900"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
 
 def upgrade():
-    op.execute("ALTER TABLE products ALTER COLUMN price TYPE numeric(12, 4)")
+    op.execute("ALTER TABLE products ALTER COLUMN stock TYPE numeric")
 '''
 
 
@@ -64,7 +64,7 @@ def test_a_change_over_budget_ends_with_1_and_names_the_statement(released: Path
     told = json.loads(done.stdout)
 
     assert done.exit_code == 1
-    assert "error[over-budget]: 0900: ALTER TABLE products ALTER COLUMN price" in done.stderr
+    assert "error[over-budget]: 0900: ALTER TABLE products ALTER COLUMN stock" in done.stderr
     assert "over the budget of 20 ms" in done.stderr
     assert (told["ok"], told["older"]) == (False, "product@1.0.0")
     assert {filled["table"]: filled["rows"] for filled in told["filled"]} == {

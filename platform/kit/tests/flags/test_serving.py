@@ -72,7 +72,9 @@ def test_without_the_setting_the_shipped_file_is_in_force(caller, get):
     assert instance.metric("flag_file_ok") == 1
     page = get(instance.admin_port, "/metrics").body.decode()
     (told,) = [
-        line for line in page.splitlines() if 'flag="loud"' in line and 'variant="on"' in line
+        line
+        for line in page.splitlines()
+        if line.startswith("flag_decisions_total{") and 'flag="loud",variant="on"' in line
     ]
     assert told.endswith(" 1.0")
 

@@ -144,7 +144,8 @@ def test_an_instance_is_not_ready_once_a_contract_has_gone_past_it(
     from platform_kit.admin import answer
     from platform_kit.instance import Instance
 
-    history.add("c001", "pass", label="contract", depends="0001", oldest_release="1.2.0")
+    # A name that no service's history has: what a release knows was written with it.
+    history.add("c901", "pass", label="contract", depends="0001", oldest_release="1.2.0")
     apply()
     app = make_app(database=database, schema_oldest="0001")
     with start_background(app):
