@@ -127,10 +127,10 @@ def test_a_harm_is_what_it_says(stack: Context, cluster: Cluster, harm: str, rea
     """The kubelet calls it by the same name."""
     slot = str(stack.target.situation(PRODUCT).live)
     HARMS[harm](cluster, slot)
-    wait_for(lambda: restarts(cluster, slot), seconds=60)
+    wait_for(lambda: set(restarts(cluster, slot)) == {reason}, seconds=60)
     wait_for(lambda: stack.target.situation(PRODUCT).serving.ready, seconds=60)
 
-    assert set(restarts(cluster, slot)) == {reason}
+    assert stack.live(PRODUCT).version == str(OLD)
 
 
 @contextmanager

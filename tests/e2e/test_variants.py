@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from campaign.passages import clients, deployer, wait_for
@@ -51,8 +50,7 @@ AT_ONCE = {"strategy": "blue-green", "monitor_seconds": 0.0}
 TRIALS = Call(USER, "GET", "/user/api/v1/trial/{unique}")
 
 
-@contextmanager
-def released(context: Context, *, breaks_one_in: int) -> Iterator[None]:
+def release_trial(context: Context, *, breaks_one_in: int) -> None:
     """Have a user live with a route that asks the flag for every caller."""
     path = context.workspace.root / "services" / "user" / "src" / "user" / "app.py"
     before = path.read_text()
@@ -61,19 +59,18 @@ def released(context: Context, *, breaks_one_in: int) -> Iterator[None]:
     path.write_text(text + TRIAL.format(breaks_one_in=breaks_one_in))
     try:
         (state,) = rollout(context, [Wanted(USER)], options=AT_ONCE)
-        assert state is not None
-        assert state.phase is Phase.PROMOTED, state.cause
-        yield
     finally:
         path.write_text(before)
+    assert state is not None
+    assert state.phase is Phase.PROMOTED, state.cause
 
 
 @pytest.fixture(scope="module")
-def broken(stack: Context) -> Iterator[Context]:
+def broken(stack: Context) -> Context:
     """A release whose flag's variant fails one request in five, the flag given to nobody yet."""
-    with released(stack, breaks_one_in=5):
-        set_flag(stack, USER, FLAG, share=0)
-        yield stack
+    release_trial(stack, breaks_one_in=5)
+    set_flag(stack, USER, FLAG, share=0)
+    return stack
 
 
 @pytest.fixture
@@ -115,7 +112,7 @@ def test_a_flag_whose_callers_fare_worse_is_switched_off(broken: Context, trials
     assert state.phase is Phase.ROLLED_BACK, state.cause
     assert any(answer.injected for answer in trials.since(seen))
     assert took <= OFF_SECONDS * SLOWER
-    assert (line.share, line.remarks) == (0, ())
+    assert (line.share, line.remarks) == (0, ("constant: everybody gets the same",))
     assert (account.kind, account.flag, account.variant) == (Kind.FLAG, FLAG, "on")
     assert broken.live(USER) == live
 
@@ -138,10 +135,8 @@ def test_a_release_is_told_from_a_flag(broken: Context, trials: Traffic):
 
 def test_a_flag_that_harms_nobody_is_given_to_all(stack: Context, customer: Customer):
     """Step by step, and nobody who had it loses it on the way."""
-    with (
-        released(stack, breaks_one_in=1 << 40),
-        clients(customer, [TRIALS], per_second=200.0, count=16),
-    ):
+    release_trial(stack, breaks_one_in=1 << 40)
+    with clients(customer, [TRIALS], per_second=200.0, count=16):
         told = deployer(stack, "flag", "rollout", USER, FLAG, "--steps", "50,100", "--hold", "1")
         pages = stack.target.pages(USER).values()
 

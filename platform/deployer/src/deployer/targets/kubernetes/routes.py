@@ -81,11 +81,18 @@ class Routes:
         for gateway in self._gateways:
             self._write(record, gateway)
 
-    def confirm(self, record: ServiceRecord, *, answering: tuple[Slot, ...] = tuple(Slot)) -> None:
+    def confirm(
+        self,
+        record: ServiceRecord,
+        *,
+        answering: tuple[Slot, ...] = tuple(Slot),
+        while_: Callable[[], None] = lambda: None,
+    ) -> None:
         """Return when both Gateways serve what the record says.
 
         A slot of `answering` that gets traffic must be seen to answer. Raises OperationError
-        `gateway-refused` with the Gateway's reason, or `route-not-taken`.
+        `gateway-refused` with the Gateway's reason, `route-not-taken`, or what `while_` raises, which is
+        called as long as it is waited.
         """
         deadline = time.monotonic() + CONFIRM_SECONDS
         for gateway in self._gateways:
@@ -94,6 +101,7 @@ class Routes:
             ):
                 if time.monotonic() > deadline:
                     raise self._not_taken(record, gateway)
+                while_()
                 time.sleep(TRY_SECONDS)
 
     def strayed(self, record: ServiceRecord) -> tuple[str, ...]:

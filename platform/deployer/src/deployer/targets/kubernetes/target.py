@@ -157,7 +157,9 @@ class KubernetesTarget:
                 record = record.with_slot(each, replace(content, weight=shares[each]))
             return record
 
-        self._publish(self.states.update(service, reweigh, fence=fence), answering=gaining)
+        record = self.states.update(service, reweigh, fence=fence)
+        # Pods that crash meanwhile would be waited for, and their customers with them.
+        self._publish(record, answering=gaining, while_=lambda: self._require_ready(before, shares))
 
     def promote(
         self, service: ServiceName, slot: Slot, *, standby_until: float | None, fence: Fence
@@ -447,10 +449,16 @@ class KubernetesTarget:
             is_ready(pod) for pod in self.pods.of(record.service, slot, held.release)
         )
 
-    def _publish(self, record: ServiceRecord, *, answering: tuple[Slot, ...] = tuple(Slot)) -> None:
+    def _publish(
+        self,
+        record: ServiceRecord,
+        *,
+        answering: tuple[Slot, ...] = tuple(Slot),
+        while_: Callable[[], None] = lambda: None,
+    ) -> None:
         self.routes.write(record)
         if self._safeguards.barrier:
-            self.routes.confirm(record, answering=answering)
+            self.routes.confirm(record, answering=answering, while_=while_)
 
     def _read(self, path: str) -> object:
         text = self._cluster.text(path)
