@@ -20,7 +20,7 @@ AGAIN_SECONDS = 0.5  # a container that has come back is not to live much longer
 QUIT = "kill -QUIT 1"
 # The kernel kills whom it is told to when the container's memory is used up: its first process, and
 # not the one that uses it. Anyone may offer up a process of their own.
-EXHAUST = "echo 1000 > /proc/1/oom_score_adj; exec python -c 'b = []\nwhile True: b.append(bytearray(1 << 22))'"
+EXHAUST = "echo 1000 > /proc/1/oom_score_adj; exec python -c 'b = []\nwhile True: b.append(b\"x\" * (1 << 22))'"
 
 
 def delete(cluster: Cluster, slot: str) -> None:
