@@ -28,12 +28,14 @@ SLOWER = 5  # than promised, on a machine that others use too
 
 @pytest.fixture(scope="module")
 def flagged(stack: Context) -> Iterator[Context]:
-    """The present release of user, which has flags."""
+    """The present release of user, which has flags; it may be live already."""
     first = stack.live(USER)
     assert first is not None
     at_once = {"strategy": "blue-green", "monitor_seconds": 0.0}
     (state,) = rollout(stack, [Wanted(USER)], options=at_once)
-    assert state is not None
+    if state is None:
+        yield stack
+        return
     assert state.phase is Phase.PROMOTED, state.cause
     yield stack
     rollback(stack, USER, to=Version.parse(first.version))
