@@ -18,9 +18,15 @@ AGAIN_SECONDS = 0.5  # a container that has come back is not to live much longer
 
 # gunicorn's first process ends at once, and its container with it: what SIGQUIT asks it for.
 QUIT = "kill -QUIT 1"
-# The kernel kills whom it is told to when the container's memory is used up: its first process, and
-# not the one that uses it. Anyone may offer up a process of their own.
-EXHAUST = "echo 1000 > /proc/1/oom_score_adj; exec python -c 'b = []\nwhile True: b.append(b\"x\" * (1 << 22))'"
+# The kernel kills the largest when the container's memory is used up, and counts a hint as memory, which anyone may
+# give of a process of their own. So many small ones use it up, and the container's first process is killed.
+EXHAUST = """
+echo 1000 > /proc/1/oom_score_adj
+for each in $(seq 60); do
+    python -c 'import time; held = b"x" * (1 << 22); time.sleep(30)' &
+done
+wait
+"""
 
 
 def delete(cluster: Cluster, slot: str) -> None:
