@@ -1,4 +1,4 @@
-"""Three ways for a candidate's pods to go, at a moment that a test picks.
+"""Two ways for a candidate's pods to go, at a moment that a test picks.
 
 Each is what a fault of the release's own would do, and needs nothing built into a release for it.
 """
@@ -18,15 +18,6 @@ AGAIN_SECONDS = 0.5  # a container that has come back is not to live much longer
 
 # gunicorn's first process ends at once, and its container with it: what SIGQUIT asks it for.
 QUIT = "kill -QUIT 1"
-# The kernel kills the largest when the container's memory is used up, and counts a hint as memory, which anyone may
-# give of a process of their own. So many small ones use it up, and the container's first process is killed.
-EXHAUST = """
-echo 1000 > /proc/1/oom_score_adj
-for each in $(seq 60); do
-    python -c 'import time; held = b"x" * (1 << 22); time.sleep(30)' &
-done
-wait
-"""
 
 
 def delete(cluster: Cluster, slot: str) -> None:
@@ -41,15 +32,9 @@ def crash(cluster: Cluster, slot: str) -> None:
     _in_each_pod(cluster, slot, QUIT)
 
 
-def exhaust_memory(cluster: Cluster, slot: str) -> None:
-    """Have the containers of the slot's pods killed because their memory is used up."""
-    _in_each_pod(cluster, slot, EXHAUST)
-
-
 HARMS: Mapping[str, Callable[[Cluster, str], None]] = {
     "deleted": delete,
     "crash-looping": crash,
-    "out-of-memory": exhaust_memory,
 }
 
 
@@ -73,7 +58,7 @@ def repeated(harm: Callable[[Cluster, str], None], cluster: Cluster, slot: str) 
 
 
 def restarts(cluster: Cluster, slot: str) -> list[str]:
-    """Return why the containers of the slot's pods ended last: `Completed`, `OOMKilled`."""
+    """Return why the containers of the slot's pods ended last: `Completed` where they were told to."""
     last = "{.items[*].status.containerStatuses[*].lastState.terminated.reason}"
     label = f"deployer/slot={slot}"
     return cluster.kubectl("get", "pods", *NAMESPACE, "-l", label, "-o", f"jsonpath={last}").split()
