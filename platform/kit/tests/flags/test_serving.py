@@ -74,7 +74,9 @@ def test_without_the_setting_the_shipped_file_is_in_force(caller, get):
     (told,) = [
         line
         for line in page.splitlines()
-        if line.startswith("flag_decisions_total{") and 'flag="loud",variant="on"' in line
+        if line.startswith("flag_decisions_total{")
+        and 'flag="loud"' in line
+        and 'variant="on"' in line
     ]
     assert told.endswith(" 1.0")
 
