@@ -26,7 +26,7 @@ from deployer.releases import Version
 pytestmark = pytest.mark.cluster
 
 TIMES = 10
-BAD = Version(1, 1, 9)
+BAD = Version(1, 3, 9)
 FAILING = (
     ("PLATFORM_FAULT_ERROR_SHARE", "0.2"),
     ("PLATFORM_FAULT_PATH", "/api/v1/products"),
@@ -80,7 +80,7 @@ def test_a_release_with_errors_is_rolled_back_and_soon_serves_no_more(
 def test_a_release_that_crashes_never_gets_traffic(short: Context, busy: Traffic):
     """Its pods end again and again; the error says so, with their last words."""
     seen = len(busy.answers)
-    wanted = Wanted(PRODUCT, Version(1, 1, 8), CRASHING, same_code_as_tree=True)
+    wanted = Wanted(PRODUCT, Version(1, 3, 8), CRASHING, same_code_as_tree=True)
     (state,) = rollout(short, [wanted])
 
     assert state is not None

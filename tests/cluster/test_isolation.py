@@ -70,7 +70,7 @@ def test_a_bad_releases_configuration_never_reaches_the_old_version(
     before = told(cluster, str(short.target.situation(PRODUCT).live))
     answered = page(short)
     faults = (("PLATFORM_FAULT_ERROR_SHARE", "0.3"), ("PLATFORM_FAULT_PATH", "/api/v1/products"))
-    wanted = Wanted(PRODUCT, Version(1, 1, 7), faults, same_code_as_tree=True)
+    wanted = Wanted(PRODUCT, Version(1, 3, 7), faults, same_code_as_tree=True)
     (state,) = rollout(short, [wanted])
 
     assert state is not None
@@ -84,7 +84,7 @@ def test_a_password_rotated_on_standby_does_not_break_the_undo(
 ):
     """The old slot's warm pods read the new one from the file; the database knows only that one."""
     promote(short)
-    (state,) = rollout(short, [Wanted(PRODUCT, Version(1, 1, 6), same_code_as_tree=True)])
+    (state,) = rollout(short, [Wanted(PRODUCT, Version(1, 3, 6), same_code_as_tree=True)])
     assert state is not None
     assert state.phase is Phase.PROMOTED
     before = database_url(cluster)
