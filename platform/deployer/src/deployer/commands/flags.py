@@ -127,8 +127,9 @@ def _carry_out(  # what a flag's order is made of
     listen: Listener,
     despite_freeze: str = "",
 ) -> Rollout:
-    chosen = flags_of(context, service).treatment(flag, variant)
-    flags_of(context, service).with_share(flag, chosen, plan[0].weight)  # refuses before anything
+    flags = flags_of(context, service)
+    chosen = flags.treatment(flag, variant)
+    flags.with_share(flag, chosen, plan[0].weight)  # refuses before anything is begun
 
     def order() -> Order:
         return _order(
@@ -201,9 +202,8 @@ def _lines(context: Context, service: ServiceName) -> Iterator[FlagLine]:
         variant = flags.usual_treatment(key)
         share = flags.share(key, variant)
         requests = _requests(pages, key)
-        remarks = _remarks(flags, key, share, expires, today=today) if pages else ()
-        unused = ("unused: no request met it",) if pages and not sum(requests.values()) else ()
-        yield FlagLine(service, key, variant, share, requests, (*remarks, *unused))
+        remarks = _remarks(flags, key, share, expires.get(key), requests, today=today)
+        yield FlagLine(service, key, variant, share, requests, remarks if pages else ())
 
 
 def _requests(pages: Sequence[str], flag: str) -> dict[str, int]:
@@ -214,15 +214,21 @@ def _requests(pages: Sequence[str], flag: str) -> dict[str, int]:
 
 
 def _remarks(
-    flags: Flags, key: str, share: int, expires: Mapping[str, date], *, today: date
+    flags: Flags,
+    key: str,
+    share: int,
+    day: date | None,
+    requests: Mapping[str, int],
+    *,
+    today: date,
 ) -> tuple[str, ...]:
-    day = expires.get(key)
     return tuple(
         text
         for said, text in (
             (day is None, "undeclared: no release that runs asks it"),
             (day is not None and day <= today, f"expired: it was to be gone by {day}"),
             (share in {OFF, ALL} and not flags.ruled(key), "constant: everybody gets the same"),
+            (not sum(requests.values()), "unused: no request met it"),
         )
         if said
     )

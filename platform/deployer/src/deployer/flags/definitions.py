@@ -93,13 +93,13 @@ class Flags:
         The flag is enabled by that. Raises InputError `flag-not-spread` when its rules have no place
         for a share, or more than one.
         """
-        tree = deepcopy(self.tree)
-        flag = tree["flags"][key] if key in tree["flags"] else self._of(key)
+        changed = Flags(deepcopy(self.tree))
+        flag = changed._of(key)
         shares = [[variant, percent], [self.control(key), 100 - percent]]
         flag["state"] = "ENABLED"
         if not flag.get("targeting"):
             flag["targeting"] = {FRACTIONAL: shares}
-            return Flags(tree)
+            return changed
         spreads = list(_spreads(flag["targeting"]))
         if len(spreads) != 1:
             raise InputError(
@@ -109,7 +109,7 @@ class Flags:
             )
         # What comes before the shares says by what callers are told apart.
         spreads[0][:] = [*(each for each in spreads[0] if not _is_share(each)), *shares]
-        return Flags(tree)
+        return changed
 
     def merged(self, shipped: Flags) -> Flags:
         """Return these flags with those that a release has been shipped with, where they are missing."""

@@ -88,18 +88,21 @@ def latency_of(page: str, name: str) -> Latency:
 
 
 def began_of(page: str) -> float | None:
-    """Return when the router was started, in seconds since the epoch; None when it does not say."""
+    """Return when a page's process was started, in seconds since the epoch; None when it does not say."""
     match = _BEGAN.search(page)
     return float(match["value"]) if match else None
+
+
+def labels_of(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the labels of a sample, name by name, from what is between its braces."""
+    return tuple((found["name"], found["value"]) for found in _LABEL.finditer(text))
 
 
 def _samples(page: str, name: str) -> Iterable[_Sample]:
     mark = f'service="{name}@'  # the provider's name follows: product-blue@file
     for line in page.splitlines():
         if mark in line and (match := _LINE.match(line)):
-            labels = tuple(
-                (found["name"], found["value"]) for found in _LABEL.finditer(match["labels"])
-            )
+            labels = labels_of(match["labels"])
             yield _Sample(match["family"], labels, int(float(match["value"])))
 
 

@@ -13,7 +13,7 @@ from datetime import date
 
 from deployer.metrics.counts import NO_COUNTS, Counts
 from deployer.metrics.pages import Page, Told
-from deployer.metrics.router import began_of
+from deployer.metrics.router import began_of, labels_of
 from deployer.metrics.source import Reading
 from deployer.metrics.totals import Running, Series, SlotTotals
 
@@ -22,7 +22,6 @@ Pages = Callable[[], Mapping[str, Page]]
 _LINE = re.compile(
     r"^flag_requests_(?P<slow>slow_)?total\{(?P<labels>.*)\} (?P<value>\S+)", re.MULTILINE
 )
-_LABEL = re.compile(r'(?P<name>\w+)="(?P<value>[^"]*)"')
 _DECLARED = re.compile(r"^flag_info\{(?P<labels>.*)\} ", re.MULTILINE)
 _INFO = re.compile(r'^flag_file_info\{(?:[^}]*,)?digest="(?P<digest>[^"]*)"', re.MULTILINE)
 
@@ -31,7 +30,7 @@ def counts_by_variant(page: str, flag: str) -> dict[str, Counts]:
     """Return an instance's running totals of the requests that met a flag, by the variant they got."""
     found: dict[str, Counts] = {}
     for line in _LINE.finditer(page):
-        labels = {label["name"]: label["value"] for label in _LABEL.finditer(line["labels"])}
+        labels = dict(labels_of(line["labels"]))
         if labels.get("flag") == flag:
             number = int(float(line["value"]))
             before = found.get(labels["variant"], NO_COUNTS)
@@ -49,7 +48,7 @@ def expiry_by_flag(page: str) -> dict[str, date]:
     """Return the day by which each flag that an instance's code declares was to be gone."""
     found = {}
     for line in _DECLARED.finditer(page):
-        labels = {label["name"]: label["value"] for label in _LABEL.finditer(line["labels"])}
+        labels = dict(labels_of(line["labels"]))
         found[labels["flag"]] = date.fromisoformat(labels["expires"])
     return found
 
