@@ -92,6 +92,7 @@ def api(world):
         body=ThingChange,
         answer=Thing,
         statuses=(200, 201),
+        answer_headers={"Cache-Control": "no-store"},
         refusals={409: ["thing_taken"]},
         secured=True,
     )

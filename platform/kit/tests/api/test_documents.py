@@ -103,6 +103,18 @@ def test_a_deprecated_operation_is_marked_with_its_end_and_its_headers(documents
     assert "headers" not in new["responses"]["200"]
 
 
+def test_the_headers_of_an_answer_are_in_it(documents):
+    """Beside the dates, and of what succeeds only."""
+    responses = documents["v1"]["paths"]["/things/{thing_id}"]["put"]["responses"]
+    always = {"required": True, "schema": {"type": "string", "const": "no-store"}}
+
+    assert [responses[status]["headers"].get("Cache-Control") for status in ("200", "201")] == [
+        always, always
+    ]  # fmt: skip
+    assert set(responses["200"]["headers"]) == {"Cache-Control", "Deprecation", "Sunset", "Link"}
+    assert "Cache-Control" not in responses["409"]["headers"]
+
+
 def test_only_secured_operations_want_a_token(documents):
     """By the scheme that the document has."""
     paths = documents["v2"]["paths"]

@@ -68,6 +68,16 @@ def test_a_problem_of_the_handler_is_the_same_in_every_version(client):
     assert [(each.status_code, each.json["code"]) for each in answers] == [(409, "thing_taken")] * 2
 
 
+def test_headers_go_along_with_what_succeeds_and_with_no_refusal(client):
+    """A refusal may be another one a moment later."""
+    paths = ("/api/v1/things/7", "/api/v1/things/8", "/api/v1/things/9")
+    answers = [client.put(path, json={"size": 3}) for path in paths]
+
+    assert [(each.status_code, each.headers.get("Cache-Control")) for each in answers] == [
+        (201, "no-store"), (200, "no-store"), (409, None)
+    ]  # fmt: skip
+
+
 def test_an_answer_without_a_body_stays_one(client):
     """There is nothing to translate."""
     answer = client.delete(f"/api/v1{THING}")

@@ -150,6 +150,8 @@ def _responses(shape: Shape, version: Version, references: References) -> Docume
         if shape.answer:
             schema = references[shape.answer, "serialization"]
             responses[status]["content"] = {JSON: {"schema": schema}}
+        if said := shape.operation.answer_headers:
+            responses[status]["headers"] = {name: _always(value) for name, value in said.items()}
     for status, codes in refusals(shape.operation, version).items():
         model = references[SHAPES.get(status, Refusal), "serialization"]
         schema = {"allOf": [model, {"properties": {"code": {"enum": list(codes)}}}]}
@@ -159,13 +161,17 @@ def _responses(shape: Shape, version: Version, references: References) -> Docume
         }
     for response in responses.values():
         if version.dates():
-            response["headers"] = {
+            dated = {
                 name: {"$ref": f"#/components/headers/{name}"} for name in _date_headers(version)
             }
+            response["headers"] = {**response.get("headers", {}), **dated}
     return {str(status): responses[status] for status in sorted(responses)}
 
 
 def _date_headers(version: Version) -> Document:
-    said = {name: {"type": "string", "const": value} for name, value in version.dates().items()}
-    schemas: Document = {**said, "Link": {"type": "string"}}
-    return {name: {"required": True, "schema": schema} for name, schema in schemas.items()}
+    dates = {name: _always(value) for name, value in version.dates().items()}
+    return {**dates, "Link": {"required": True, "schema": {"type": "string"}}}
+
+
+def _always(value: str) -> Document:
+    return {"required": True, "schema": {"type": "string", "const": value}}

@@ -26,6 +26,7 @@ class Operation:
     query: type[BaseModel] | None
     answer: type[BaseModel] | None
     statuses: tuple[int, ...]
+    answer_headers: Mapping[str, str]
     refusals: Mapping[int, Sequence[str]]
     secured: bool
 
