@@ -75,7 +75,8 @@ def as_admin(database, clock, admin):
     def begin():
         with database.begin() as connection:
             granted = sessions.begin(connection, account, now=clock())
-        return {"Authorization": f"Bearer {tokens.issue(key, granted, now=clock())}"}
+        token = tokens.issue(key, granted, lifetime=tokens.LIFETIME, now=clock())
+        return {"Authorization": f"Bearer {token}"}
 
     return begin
 

@@ -4,6 +4,7 @@ from flask import Flask
 
 from auth import keys
 from auth.callers import Callers
+from auth.flags import FLAGS
 from auth.passwords import Passwords
 from auth.routes import Parts, routes
 from auth.settings import AuthSettings
@@ -31,6 +32,7 @@ def create(*, clock: Clock = utc_now) -> Flask:
         "auth",
         api=routes(Parts(database, Passwords(), callers, clock)),
         database=database,
+        flags=FLAGS,
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     return app

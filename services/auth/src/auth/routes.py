@@ -165,11 +165,14 @@ def _add_tokens(api: Api, parts: Parts) -> None:
         services.recognise(database, given.client_id, given.client_secret.get_secret_value())
         key = keys.signing_key(database, now=now)
         token = tokens.issue_to_service(key, given.client_id, now=now)
-        return ServiceTokenAnswer(access_token=token)
+        seconds = int(tokens.LIFETIME.total_seconds())
+        return ServiceTokenAnswer(access_token=token, expires_in=seconds)
 
     def tokens_answer(granted: Granted, now: datetime) -> TokensAnswer:
-        token = tokens.issue(keys.signing_key(database, now=now), granted, now=now)
-        return TokensAnswer.of(granted, token, now=now)
+        lifetime = tokens.lifetime(granted.account.id)
+        key = keys.signing_key(database, now=now)
+        token = tokens.issue(key, granted, lifetime=lifetime, now=now)
+        return TokensAnswer.of(granted, token, lifetime=lifetime, now=now)
 
 
 def _add_sessions(api: Api, parts: Parts) -> None:

@@ -4,7 +4,7 @@ Unknown fields are ignored: a newer caller may meet an older slot in the middle 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from auth import services
 from auth.accounts import Account, Role
 from auth.sessions import Granted, Session, SessionId
 from auth.signing import SigningKey
-from auth.tokens import LIFETIME
 
 # Unicode's, which is taken off around an address. Spelt out: what `\s` means differs from one dialect to the next.
 _WHITE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -107,7 +106,7 @@ class ServiceTokenAnswer(BaseModel):
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - a kind of token
-    expires_in: int = int(LIFETIME.total_seconds())
+    expires_in: int
 
 
 class TokensAnswer(ServiceTokenAnswer):
@@ -118,11 +117,12 @@ class TokensAnswer(ServiceTokenAnswer):
     account: AccountAnswer
 
     @classmethod
-    def of(cls, granted: Granted, access_token: str, *, now: datetime) -> Self:
-        """Render what a login or a refresh has granted."""
+    def of(cls, granted: Granted, access_token: str, *, lifetime: timedelta, now: datetime) -> Self:
+        """Render what a login or a refresh has granted, with an access token of that lifetime."""
         left = granted.refresh_expires_at - now
         return cls(
             access_token=access_token,
+            expires_in=int(lifetime.total_seconds()),
             refresh_token=granted.refresh_token,
             refresh_token_expires_in=int(left.total_seconds()),
             account=AccountAnswer.of(granted.account),
