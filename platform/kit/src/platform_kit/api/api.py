@@ -62,7 +62,7 @@ class Api:
     ) -> Callable[[Handler], Handler]:
         """Declare what the decorated handler answers, by method and path: `PUT /products/<int:product_id>`.
 
-        The handler reads `body` with `parse`, and `query` as it likes. `statuses` are those of success, the usual one
+        The handler reads `body` with `parse`, and `query` with `parse_query`. `statuses` are those of success, the usual one
         first, and `answer_headers` go along with them; `refusals` are the codes of the handler's own problems by their
         status. What the kit refuses by itself needs no mention.
         """

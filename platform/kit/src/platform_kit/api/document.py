@@ -113,7 +113,7 @@ def _operation(shape: Shape, version: Version, references: References) -> Docume
     described: Document = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
+        "parameters": [*_path_parameters(operation), *_query_parameters(shape)],
         "responses": _responses(shape, version, references),
     }
     if shape.body:
@@ -134,13 +134,25 @@ def _path_parameters(operation: Operation) -> Iterator[Document]:
         yield {"name": found["name"], "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(operation: Operation) -> Iterator[Document]:
-    if operation.query is None:
+def _query_parameters(shape: Shape) -> Iterator[Document]:
+    if shape.query is None:
         return
-    schema = operation.query.model_json_schema(schema_generator=PortableSchema)
+    schema = shape.query.model_json_schema(schema_generator=PortableSchema)
     for name, described in schema["properties"].items():
         required = name in schema.get("required", ())
-        yield {"name": name, "in": "query", "required": required, "schema": described}
+        parameter = {"name": name, "in": "query", "required": required}
+        if "description" in described:
+            parameter["description"] = described.pop("description")
+        yield {**parameter, "schema": _without_null(described)}
+
+
+def _without_null(schema: Document) -> Document:
+    """Return the schema of a value of a query, which cannot say null: it is left out."""
+    some = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(some) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+    return {**rest, **some[0]}
 
 
 def _responses(shape: Shape, version: Version, references: References) -> Document:
