@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from platform_kit.background import Background as Background
     from platform_kit.background import start_background as start_background
     from platform_kit.bodies import parse as parse
+    from platform_kit.bodies import parse_query as parse_query
     from platform_kit.business import Business as Business
     from platform_kit.clients import ServiceClient as ServiceClient
     from platform_kit.database import Database as Database
@@ -55,6 +56,7 @@ _HOMES = {
     "load_settings": "settings",
     "logger": "logs",
     "parse": "bodies",
+    "parse_query": "bodies",
     "start_background": "background",
 }
 

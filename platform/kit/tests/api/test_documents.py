@@ -89,8 +89,19 @@ def test_parameters_are_in_it(documents):
         {"name": "thing_id", "in": "path", "required": True,
          "schema": {"type": "integer", "minimum": 0}}
     ]  # fmt: skip
-    (limit,) = paths["/things"]["get"]["parameters"]
-    assert (limit["name"], limit["in"], limit["required"]) == ("limit", "query", False)
+    assert paths["/things"]["get"]["parameters"] == [
+        {"name": "limit", "in": "query", "required": False, "description": "how many at most",
+         "schema": {"title": "Limit", "type": "integer", "default": 20}},
+        {"name": "size", "in": "query", "required": False,
+         "schema": {"title": "Size", "type": "integer", "minimum": 1}},
+    ]  # fmt: skip
+
+
+def test_a_version_has_the_parameters_that_it_knows(documents):
+    """v1 could not be searched."""
+    parameters = documents["v1"]["paths"]["/things"]["get"]["parameters"]
+
+    assert [each["name"] for each in parameters] == ["limit"]
 
 
 def test_a_deprecated_operation_is_marked_with_its_end_and_its_headers(documents):
@@ -101,6 +112,18 @@ def test_a_deprecated_operation_is_marked_with_its_end_and_its_headers(documents
     assert set(old["responses"]["200"]["headers"]) == {"Deprecation", "Sunset", "Link"}
     assert not {"deprecated", "x-sunset"} & set(new)
     assert "headers" not in new["responses"]["200"]
+
+
+def test_the_headers_of_an_answer_are_in_it(documents):
+    """Beside the dates, and of what succeeds only."""
+    responses = documents["v1"]["paths"]["/things/{thing_id}"]["put"]["responses"]
+    always = {"required": True, "schema": {"type": "string", "const": "no-store"}}
+
+    assert [responses[status]["headers"].get("Cache-Control") for status in ("200", "201")] == [
+        always, always
+    ]  # fmt: skip
+    assert set(responses["200"]["headers"]) == {"Cache-Control", "Deprecation", "Sunset", "Link"}
+    assert "Cache-Control" not in responses["409"]["headers"]
 
 
 def test_only_secured_operations_want_a_token(documents):

@@ -58,6 +58,23 @@ def test_a_refusal_names_the_version_s_own_fields(client, world, version, field)
     assert world.heard == []
 
 
+@pytest.mark.parametrize(("version", "size"), [("v1", None), ("v2", 3)])
+def test_the_handler_hears_of_a_query_what_the_version_knows(client, world, version, size):
+    """What it does not know is as good as not sent."""
+    client.get(f"/api/{version}/things?limit=7&size=3&colour=red")
+
+    assert [(page.limit, page.size) for page in world.heard] == [(7, size)]
+
+
+@pytest.mark.parametrize(("version", "status"), [("v1", 200), ("v2", 422)])
+def test_a_query_is_refused_for_what_the_version_knows(client, version, status):
+    """By the name that was sent."""
+    answer = client.get(f"/api/{version}/things?size=0")
+
+    assert answer.status_code == status
+    assert [error["field"] for error in answer.json.get("errors", ())] == ["size"] * (status == 422)
+
+
 def test_a_problem_of_the_handler_is_the_same_in_every_version(client):
     """It is not an answer that a change could translate."""
     answers = [
@@ -66,6 +83,16 @@ def test_a_problem_of_the_handler_is_the_same_in_every_version(client):
     ]
 
     assert [(each.status_code, each.json["code"]) for each in answers] == [(409, "thing_taken")] * 2
+
+
+def test_headers_go_along_with_what_succeeds_and_with_no_refusal(client):
+    """A refusal may be another one a moment later."""
+    paths = ("/api/v1/things/7", "/api/v1/things/8", "/api/v1/things/9")
+    answers = [client.put(path, json={"size": 3}) for path in paths]
+
+    assert [(each.status_code, each.headers.get("Cache-Control")) for each in answers] == [
+        (201, "no-store"), (200, "no-store"), (409, None)
+    ]  # fmt: skip
 
 
 def test_an_answer_without_a_body_stays_one(client):

@@ -4,6 +4,7 @@ from flask import Flask
 
 from platform_kit import Database, create_app, load_settings
 from platform_kit.api import Clock, utc_now
+from product.flags import FLAGS
 from product.routes import routes
 from product.settings import ProductSettings
 
@@ -19,4 +20,5 @@ def create(*, clock: Clock = utc_now) -> Flask:
         "product",
         api=routes(database, clock=clock),
         database=database,
+        flags=FLAGS,
     )

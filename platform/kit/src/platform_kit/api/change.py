@@ -28,9 +28,11 @@ class Translation:
     """What one operation's bodies were before a change, and how they are told in the other shape.
 
     `request` gets the older body, with the fields that were sent, and returns the newer one. `response` gets
-    the newer answer and returns the older one. A shape that is not named is as it was.
+    the newer answer and returns the older one. A shape that is not named is as it was. `query` is a query that had
+    fewer parameters: those it has mean the same.
     """
 
+    query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     request: Step = unchanged
     answer: type[BaseModel] | None = None

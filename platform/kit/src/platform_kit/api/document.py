@@ -113,7 +113,7 @@ def _operation(shape: Shape, version: Version, references: References) -> Docume
     described: Document = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
+        "parameters": [*_path_parameters(operation), *_query_parameters(shape)],
         "responses": _responses(shape, version, references),
     }
     if shape.body:
@@ -134,13 +134,25 @@ def _path_parameters(operation: Operation) -> Iterator[Document]:
         yield {"name": found["name"], "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(operation: Operation) -> Iterator[Document]:
-    if operation.query is None:
+def _query_parameters(shape: Shape) -> Iterator[Document]:
+    if shape.query is None:
         return
-    schema = operation.query.model_json_schema(schema_generator=PortableSchema)
+    schema = shape.query.model_json_schema(schema_generator=PortableSchema)
     for name, described in schema["properties"].items():
         required = name in schema.get("required", ())
-        yield {"name": name, "in": "query", "required": required, "schema": described}
+        parameter = {"name": name, "in": "query", "required": required}
+        if "description" in described:
+            parameter["description"] = described.pop("description")
+        yield {**parameter, "schema": _without_null(described)}
+
+
+def _without_null(schema: Document) -> Document:
+    """Return the schema of a value of a query, which cannot say null: it is left out."""
+    some = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(some) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+    return {**rest, **some[0]}
 
 
 def _responses(shape: Shape, version: Version, references: References) -> Document:
@@ -150,6 +162,8 @@ def _responses(shape: Shape, version: Version, references: References) -> Docume
         if shape.answer:
             schema = references[shape.answer, "serialization"]
             responses[status]["content"] = {JSON: {"schema": schema}}
+        if said := shape.operation.answer_headers:
+            responses[status]["headers"] = {name: _always(value) for name, value in said.items()}
     for status, codes in refusals(shape.operation, version).items():
         model = references[SHAPES.get(status, Refusal), "serialization"]
         schema = {"allOf": [model, {"properties": {"code": {"enum": list(codes)}}}]}
@@ -159,13 +173,17 @@ def _responses(shape: Shape, version: Version, references: References) -> Docume
         }
     for response in responses.values():
         if version.dates():
-            response["headers"] = {
+            dated = {
                 name: {"$ref": f"#/components/headers/{name}"} for name in _date_headers(version)
             }
+            response["headers"] = {**response.get("headers", {}), **dated}
     return {str(status): responses[status] for status in sorted(responses)}
 
 
 def _date_headers(version: Version) -> Document:
-    said = {name: {"type": "string", "const": value} for name, value in version.dates().items()}
-    schemas: Document = {**said, "Link": {"type": "string"}}
-    return {name: {"required": True, "schema": schema} for name, schema in schemas.items()}
+    dates = {name: _always(value) for name, value in version.dates().items()}
+    return {**dates, "Link": {"required": True, "schema": {"type": "string"}}}
+
+
+def _always(value: str) -> Document:
+    return {"required": True, "schema": {"type": "string", "const": value}}

@@ -58,11 +58,11 @@ def _view(shape: Shape) -> Callable[..., ResponseReturnValue]:
     def view(**arguments: object) -> ResponseReturnValue:
         g.platform_shape = shape
         answered = shape.operation.handler(**arguments)
-        usual = shape.operation.statuses[0]
+        usual, headers = shape.operation.statuses[0], dict(shape.operation.answer_headers)
         body, status = answered if isinstance(answered, tuple) else (answered, usual)
         if isinstance(body, BaseModel):
-            return shape.down(body.model_dump(mode="json")), status
-        return "", status
+            return shape.down(body.model_dump(mode="json")), status, headers
+        return "", status, headers
 
     return view
 

@@ -26,6 +26,7 @@ class Operation:
     query: type[BaseModel] | None
     answer: type[BaseModel] | None
     statuses: tuple[int, ...]
+    answer_headers: Mapping[str, str]
     refusals: Mapping[int, Sequence[str]]
     secured: bool
 
@@ -45,6 +46,7 @@ class Shape:
     """An operation as the clients of one version see it, with the steps that lead to the handler."""
 
     operation: Operation
+    query: type[BaseModel] | None
     body: type[BaseModel] | None
     answer: type[BaseModel] | None
     steps: tuple[Translation, ...]
@@ -52,10 +54,12 @@ class Shape:
     @classmethod
     def of(cls, operation: Operation, steps: tuple[Translation, ...]) -> Shape:
         """Return the shape below these steps: of each kind, the first that one of them names."""
+        queries = [step.query for step in steps if step.query]
         bodies = [step.body for step in steps if step.body]
         answers = [step.answer for step in steps if step.answer]
         return cls(
             operation=operation,
+            query=queries[0] if queries else operation.query,
             body=bodies[0] if bodies else operation.body,
             answer=answers[0] if answers else operation.answer,
             steps=steps,
