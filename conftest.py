@@ -7,6 +7,7 @@ import platform
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import tomllib
 import warnings
@@ -29,17 +30,24 @@ vars(platform).setdefault("__path__", [])
 FULL_CASES = 2000
 ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
 
+sys.path.insert(0, str(Path(__file__).parent / "tests"))  # `contract`, which services' tests share
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a campaign be run in full: as often as its figures are stated for, which takes hours."""
+    """Let a campaign be run in full: as often as its figures are stated for, which takes hours.
+
+    And let a consumer's contracts be written anew, where its tests say what it expects.
+    """
     parser.addoption("--full", action="store_true", help="campaigns: all repetitions, and figures")
+    parser.addoption("--write-contracts", action="store_true", help="keep what consumers expect")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take --full for generated cases too, and let programs be interrupted that tests start.
 
-    A run in the background ignores Ctrl-C, and so would they.
+    A run in the background ignores Ctrl-C, and so would they. Pact tells its makers of its use, unless it is told not to.
     """
+    os.environ["PACT_DO_NOT_TRACK"] = "true"
     if config.getoption("--full"):
         hypothesis.settings.register_profile("full", max_examples=FULL_CASES)
         hypothesis.settings.load_profile("full")
@@ -65,6 +73,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for test in sorted(skipped):
             terminalreporter.write_line(f"not in tests/allowed-skips.toml: {test}", red=True)
         pytest.exit("skipped tests that are not allowed to be", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def write_contracts(pytestconfig: pytest.Config) -> bool:
+    """Whether to keep the contracts that the tests make, not to hold those that are kept against them."""
+    return bool(pytestconfig.getoption("--write-contracts"))
 
 
 @pytest.fixture(scope="session")
