@@ -18,7 +18,7 @@ pytestmark = pytest.mark.contract
 DOCUMENTS = Path(__file__).parents[1] / "openapi"
 # Of a version, shared among its operations. With --full an operation has more than that: conftest.py at the root says how many.
 CASES = 300
-OPERATIONS = 6
+OPERATIONS = 7
 # Two that ask more of a document than JSON Schema can say: that each product is named once, how many decimals a number
 # has, what a query's text is as a number, and lengths without the spaces around.
 BEYOND_A_SCHEMA = ("positive_data_acceptance", "negative_data_rejection")
