@@ -50,9 +50,10 @@ def test_cancelling_answers_the_cancelled_order(ada, books, router, shop, tea, o
 
 
 def test_product_is_told_what_was_cancelled(ada, books, router, relay, shop, tea, order_id):
-    """With the ids, the items and the trace of the request; then the order is settled."""
+    """With the ids, the items, and the id and the trace of the request; then the order is settled."""
     trace_id = "c" * 32
-    ada.cancel(order_id, traceparent=f"00-{trace_id}-{'d' * 16}-01")
+    headers = {"traceparent": f"00-{trace_id}-{'d' * 16}-01", "X-Request-Id": "trace-me"}
+    ada.cancel(order_id, **headers)
 
     assert relay.deliver() == 1
 
@@ -64,7 +65,7 @@ def test_product_is_told_what_was_cancelled(ada, books, router, relay, shop, tea
         "items": [{"product_id": tea, "quantity": 2}],
     }
     assert router.calls[-1] == ("POST", "/product/api/v1/events")
-    assert router.request_ids[-1] == event["id"]
+    assert router.request_ids[-1] == "trace-me"
     assert router.traces[-1].split("-")[1] == trace_id
     assert (books.statuses(), books.count_events()) == (["cancelled"], 0)
     assert (shop.stock[tea], shop.held) == (100, {})

@@ -47,12 +47,11 @@ class Product:
     def tell(self, claimed: Claimed) -> int:
         """Deliver an event and return the answer's status; raise `ServiceUnreachable`."""
         event = claimed.event
-        headers = {**claimed.trace, "X-Request-Id": str(event.id)}
         body = event.model_dump(mode="json")
-        answer = self._client.request("POST", "events", json=body, headers=headers)
+        answer = self._client.request("POST", "events", json=body, headers=claimed.trace)
         if answer.status_code == 404:
             # A product before 1.3.0 takes no events. What has to come of this one it does by another call; a router
             # that has no product to pass it on to says 404 to that one too.
             path = f"reservations/{event.data['reservation_id']}"
-            answer = self._client.request("DELETE", path, headers=headers)
+            answer = self._client.request("DELETE", path, headers=claimed.trace)
         return answer.status_code

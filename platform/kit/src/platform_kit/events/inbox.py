@@ -125,6 +125,7 @@ class Inbox:
             return connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
 
     def _counted(self, event: Event, outcome: Outcome) -> Receipt:
+        log.info("event_taken", event_id=str(event.id), type=event.type, outcome=outcome)
         type_ = event.type if event.type in self._types else "other"
         with self._lock:
             self._taken[type_, outcome] += 1

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from platform_kit.database import Database
 from platform_kit.events.event import Event
+from platform_kit.logs import current_request_id
 from platform_kit.trace import current_trace
 
 # Longer than a delivery may take: two calls of 2 s. Who is slower delivers twice, which the inbox is there for.
@@ -36,7 +37,7 @@ Settle = Callable[[Connection, Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An event that is this relay's to deliver, for the how manieth time, and the trace that it belongs to."""
+    """An event that is this relay's to deliver, for the how manieth time, and the headers of the request that wrote it."""
 
     event: Event
     attempts: int
@@ -65,10 +66,9 @@ def write(
     event = Event(
         id=uuid4(), type=type_, version=version, key=key, at=datetime.now(UTC), data=dict(data)
     )
-    trace = current_trace()
     # The time is the database's: by its clock the event is due, and too old in the end.
     values = event.model_dump(exclude={"at"})
-    connection.execute(insert(outbox).values(**values, trace=trace.headers() if trace else {}))
+    connection.execute(insert(outbox).values(**values, trace=_context()))
     return event.id
 
 
@@ -149,3 +149,10 @@ def pause_seconds(attempts: int) -> float:
     """Return how long to wait after so many attempts: twice as long each time, less up to half, so nobody is in step."""
     doubled = FIRST_PAUSE_SECONDS * 2.0 ** min(attempts - 1, 16)
     return min(doubled, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1)  # noqa: S311 - a die, not a secret
+
+
+def _context() -> dict[str, str]:
+    """Return the headers that tie a delivery to the request that is being answered."""
+    trace, request_id = current_trace(), current_request_id()
+    context = {"X-Request-Id": request_id} if request_id else {}
+    return {**context, **trace.headers()} if trace else context

@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 def outbox_table(metadata: MetaData) -> Table:
     """Declare the table of events that the consumer has not confirmed yet: small, as what is confirmed is deleted.
 
-    `number` is the order of writing, `due_at` when it is tried next, `trace` the headers of the request that wrote it.
+    `number` is the order of writing, `due_at` when it is tried next, `trace` the headers that tie it to the
+    request that wrote it.
     """
     return Table(
         "outbox",
