@@ -24,9 +24,10 @@ from product import tables as product_tables
 pytestmark = pytest.mark.campaign
 
 CLIENTS = 8
-# Eight clients at this pace are 16 orders a second: a thousand take a minute, in which product dies twenty times.
-PAUSE_SECONDS = 0.5
-UP_SECONDS = (1.0, 3.0)
+PAUSE_SECONDS = 0.25
+# How long product lives each time, and, where there are few orders, how long then.
+UP_SECONDS = (2.0, 5.0)
+FEW_UP_SECONDS = (0.3, 1.0)
 STOCK = 100_000
 
 
@@ -92,12 +93,12 @@ def shop(front: Front, urls: dict[str, str], books: Any, tmp_path: Path) -> Iter
 
 
 @contextmanager
-def dying(shop: Shop) -> Iterator[None]:
+def dying(shop: Shop, up_seconds: tuple[float, float]) -> Iterator[None]:
     """Kill product again and again, and start it anew; it is up at the end."""
     over = threading.Event()
 
     def keep_killing() -> None:
-        while not over.wait(random.uniform(*UP_SECONDS)):
+        while not over.wait(random.uniform(*up_seconds)):
             shop.product.kill()
             shop.kills += 1
             shop.product.start()
@@ -129,7 +130,10 @@ def test_whatever_product_dies_of_every_order_is_whole_and_every_event_has_one_e
             cancelled.add(order_id)
         threading.Event().wait(PAUSE_SECONDS)
 
-    with dying(shop), ThreadPoolExecutor(CLIENTS) as clients:
+    with (
+        dying(shop, UP_SECONDS if full else FEW_UP_SECONDS),
+        ThreadPoolExecutor(CLIENTS) as clients,
+    ):
         list(clients.map(shopping, range(wanted)))
     up_at = time.monotonic()
     until(lambda: (books.waiting(), books.unsettled()) == (0, 0), seconds=180)
