@@ -151,7 +151,18 @@ def test_a_dead_product_does_not_keep_anybody_from_cancelling(ada, books, router
 
 
 @pytest.mark.parametrize(
-    "fault", [(500, None), (503, b"no server"), (422, {}), (302, None), "dropped", "lost"]
+    "fault",
+    [
+        (500, None),
+        (503, b"no server"),
+        (422, {}),
+        (302, None),
+        (200, b"<h1>Welcome</h1>"),
+        (200, {}),
+        (204, None),
+        "dropped",
+        "lost",
+    ],
 )
 def test_what_product_does_not_confirm_is_told_again(
     ada, router, books, relay, shop, tea, order_id, fault
@@ -181,11 +192,14 @@ def test_a_product_that_takes_no_events_is_asked_to_release(
     assert (books.statuses(), books.count_events(), shop.stock[tea]) == (["cancelled"], 0, 100)
 
 
-def test_a_router_without_a_product_has_confirmed_nothing(ada, router, books, relay, order_id):
-    """It says 404 to everything."""
+@pytest.mark.parametrize("then", [(404, b"404 page not found\n"), (200, {}), (500, None)])
+def test_a_router_without_a_product_has_confirmed_nothing(
+    ada, router, books, relay, order_id, then
+):
+    """It says 404 to everything, or has somebody else answer."""
     ada.cancel(order_id)
-    for method in ("POST", "DELETE"):
-        router.faults[method].append((404, b"404 page not found\n"))
+    router.faults["POST"].append((404, b"404 page not found\n"))
+    router.faults["DELETE"].append(then)
 
     assert relay.deliver() == 0
     assert (books.statuses(), books.count_events()) == (["cancelling"], 1)
