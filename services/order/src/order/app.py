@@ -2,11 +2,14 @@
 
 from flask import Flask
 
+from order.events import Product, settle
 from order.routes import routes
 from order.settings import OrderSettings
 from order.stock import Stock
 from order.sweeper import Sweeper
+from order.tables import outbox
 from platform_kit import Database, ServiceClient, TokenVerifier, create_app, load_settings
+from platform_kit.events import Relay
 
 
 def create() -> Flask:
@@ -23,4 +26,5 @@ def create() -> Flask:
         database=database,
         dependencies=(product.dependency, *verifier.dependencies),
         background=(Sweeper(database, stock).run,),
+        events=(Relay(database, outbox, Product(product).tell, settle=settle),),
     )

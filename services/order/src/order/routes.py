@@ -97,7 +97,7 @@ def routes(database: Database, verifier: TokenVerifier, stock: Stock) -> Bluepri
     @blueprint.post("/orders/<uuid:order_id>/cancel")
     def cancel(order_id: UUID) -> ResponseReturnValue:
         customer = CustomerId(verifier.subject())
-        found = cancellation.cancel(database, stock, customer, order_id=OrderId(order_id))
+        found = cancellation.cancel(database, customer, order_id=OrderId(order_id))
         return _rendered(found)
 
     return blueprint

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from platform_kit import Business, Database, client_address, parse, parse_query
 from platform_kit.api import Api, Clock, utc_now
+from platform_kit.events import Event, Inbox, Receipt
 from product import inventory, products, reservations, shapes
 from product.changes import CHANGES, VERSIONS
 from product.changes.v3 import next_link
@@ -21,7 +22,7 @@ MISSING = {404: ["product_missing"]}
 holds = Business("reservations")
 
 
-def routes(database: Database, *, clock: Clock = utc_now) -> Api:
+def routes(database: Database, inbox: Inbox, *, clock: Clock = utc_now) -> Api:
     """Return product's interface."""
     api = Api(VERSIONS, CHANGES, clock=clock)
 
@@ -110,6 +111,11 @@ def routes(database: Database, *, clock: Clock = utc_now) -> Api:
     def release(reservation_id: UUID) -> None:
         """Give a reservation's items back. For other services only."""
         reservations.release(database, ReservationId(reservation_id))
+
+    @api.operation("POST /events", body=Event, answer=Receipt)
+    def take_event() -> Receipt:
+        """Take an event; its effect it has once, however often it comes. For other services only."""
+        return inbox.take(parse(Event))
 
     return api
 
