@@ -53,6 +53,7 @@ class Api:
         *,
         body: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
+        headers: type[BaseModel] | None = None,
         answer: type[BaseModel] | None = None,
         statuses: Sequence[int] = (200,),
         refusals: Mapping[int, Sequence[str]] = NO_REFUSALS,
@@ -60,8 +61,8 @@ class Api:
     ) -> Callable[[Handler], Handler]:
         """Declare what the decorated handler answers, by method and path: `PUT /products/<int:product_id>`.
 
-        The handler reads `body` with `parse`, and `query` as it likes. `statuses` are those of success, the usual one
-        first; `refusals` the codes of the handler's own problems by their status. What the kit refuses by itself needs
+        The handler reads `body` with `parse`, `query` with `parse_query`, and `headers`, which the document names by
+        their aliases, as it likes. `statuses` are those of success, the usual one first; `refusals` the codes of the handler's own problems by their status. What the kit refuses by itself needs
         no mention.
         """
         method, _, path = call.partition(" ")
@@ -74,6 +75,7 @@ class Api:
                     path=path,
                     body=body,
                     query=query,
+                    headers=headers,
                     answer=answer,
                     statuses=tuple(statuses),
                     refusals=refusals,

@@ -17,7 +17,7 @@ from platform_kit.api.api import Api
 from platform_kit.api.consumer import Consumers
 from platform_kit.api.document import Document, document
 from platform_kit.api.links import Links
-from platform_kit.api.operation import Shape
+from platform_kit.api.operation import Answered, Shape
 from platform_kit.api.page import PAGE_HEADERS, page
 from platform_kit.api.version import Version
 from platform_kit.instance import Instance
@@ -58,13 +58,22 @@ def _view(shape: Shape) -> Callable[..., ResponseReturnValue]:
     def view(**arguments: object) -> ResponseReturnValue:
         g.platform_shape = shape
         answered = shape.operation.handler(**arguments)
-        usual = shape.operation.statuses[0]
-        body, status = answered if isinstance(answered, tuple) else (answered, usual)
-        if isinstance(body, BaseModel):
-            return shape.down(body.model_dump(mode="json")), status
-        return "", status
+        body, status, headers = _parts(answered, usual=shape.operation.statuses[0])
+        if body is None:
+            return "", status, headers
+        return shape.down(body.model_dump(mode="json")), status, headers
 
     return view
+
+
+def _parts(answered: Answered, *, usual: int) -> tuple[BaseModel | None, int, dict[str, str]]:
+    match answered:
+        case (body, status, headers):
+            return body, status, dict(headers)
+        case (body, status):
+            return body, status, {}
+        case body:
+            return body, usual, {}
 
 
 def _serve_document(app: Flask, api: Api, version: Version) -> None:
