@@ -1,4 +1,4 @@
-"""Two ways for a candidate's pods to go, at a moment that a test picks.
+"""Three ways for a candidate's pods to go, at a moment that a test picks.
 
 Each is what a fault of the release's own would do, and needs nothing built into a release for it.
 """
@@ -17,7 +17,26 @@ NAMESPACE = ("-n", f"{PRODUCT}-dev")
 AGAIN_SECONDS = 0.5  # a container that has come back is not to live much longer than that
 
 # gunicorn's first process ends at once, and its container with it: what SIGQUIT asks it for.
-QUIT = "kill -QUIT 1"
+QUIT = ("kill", "-QUIT", "1")
+# The kernel kills the largest when a container's memory is used up. What uses it up here is in parts smaller than any
+# of gunicorn's processes, so that these are the ones to go, as when one of them had grown by itself.
+EXHAUST = (
+    "python",
+    "-ISc",
+    """
+import os, time
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    with open(f"/proc/{pid}/oom_score_adj", "w") as hint:
+        hint.write("1000" if int(pid) != os.getpid() else "0")
+for _ in range(16):
+    if not os.fork():
+        held = b"x" * (20 << 20)
+        time.sleep(10)
+        os._exit(0)
+for _ in range(16):
+    os.wait()
+""",
+)
 
 
 def delete(cluster: Cluster, slot: str) -> None:
@@ -29,12 +48,18 @@ def delete(cluster: Cluster, slot: str) -> None:
 
 def crash(cluster: Cluster, slot: str) -> None:
     """End the containers of the slot's pods."""
-    _in_each_pod(cluster, slot, QUIT)
+    _in_each_pod(cluster, slot, *QUIT)
+
+
+def exhaust_memory(cluster: Cluster, slot: str) -> None:
+    """Use up the memory of the containers of the slot's pods, so that they are killed for it."""
+    _in_each_pod(cluster, slot, *EXHAUST)
 
 
 HARMS: Mapping[str, Callable[[Cluster, str], None]] = {
     "deleted": delete,
     "crash-looping": crash,
+    "out-of-memory": exhaust_memory,
 }
 
 
@@ -64,9 +89,9 @@ def restarts(cluster: Cluster, slot: str) -> list[str]:
     return cluster.kubectl("get", "pods", *NAMESPACE, "-l", label, "-o", f"jsonpath={last}").split()
 
 
-def _in_each_pod(cluster: Cluster, slot: str, script: str) -> None:
+def _in_each_pod(cluster: Cluster, slot: str, *command: str) -> None:
     pods = cluster.kubectl("get", "pods", *NAMESPACE, "-l", f"deployer/slot={slot}", "-o", "name")
     for pod in pods.split():
         # Its container may be gone already, or not back yet; and it ends while it is at it.
         with suppress(PartFailedError):
-            cluster.kubectl("exec", *NAMESPACE, pod, "--", "sh", "-c", script, seconds=20)
+            cluster.kubectl("exec", *NAMESPACE, pod, "--", *command, seconds=20)

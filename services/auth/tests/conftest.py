@@ -24,7 +24,7 @@ from auth.accounts import Role
 from auth.app import create
 from auth.passwords import Passwords
 from auth.tables import metadata
-from platform_kit import Database
+from platform_kit import Database, InstanceSettings, load_settings
 
 ROUTER_URL = "http://127.0.0.1:9"  # the discard port: auth calls nobody
 
@@ -196,17 +196,13 @@ def audited(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, An
 
 @pytest.fixture
 def together() -> Callable[[int, Callable[[], Any]], list[Any]]:
-    """Call one function in many threads at the same moment, and return all results."""
+    """Call one function so often by as many threads as an instance has, all let go at the same moment."""
 
-    def run(count: int, function: Callable[[], Any]) -> list[Any]:
-        start = threading.Barrier(count)
-
-        def wait_and_call() -> Any:
-            start.wait(timeout=10)
-            return function()
-
-        with ThreadPoolExecutor(count) as threads:
-            calls = [threads.submit(wait_and_call) for _ in range(count)]
-            return [call.result(timeout=30) for call in calls]
+    def run(calls: int, function: Callable[[], Any]) -> list[Any]:
+        count = min(calls, load_settings(InstanceSettings).threads)
+        start = threading.Barrier(count, timeout=20)
+        with ThreadPoolExecutor(count, initializer=start.wait) as threads:
+            under_way = [threads.submit(function) for _ in range(calls)]
+            return [call.result(timeout=60) for call in under_way]
 
     return run

@@ -34,7 +34,7 @@ from order.placement import Purchase, Wanted
 from order.stock import Stock
 from order.sweeper import LEFT_OVER_AFTER, Sweeper
 from order.tables import metadata, order_items, orders
-from platform_kit import Database, ServiceClient
+from platform_kit import Database, InstanceSettings, ServiceClient, load_settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # the builders beside the tests, by name
 
@@ -442,16 +442,12 @@ def until() -> Callable[[Callable[[], object]], None]:
 
 @pytest.fixture
 def together() -> Callable[[Sequence[Callable[[], Any]]], list[Any]]:
-    """Call functions in a thread each, all at the same moment, and return their results."""
+    """Call functions by as many threads as an instance has, all let go at the same moment; return their results."""
 
     def run(functions: Sequence[Callable[[], Any]]) -> list[Any]:
-        start = threading.Barrier(len(functions))
-
-        def wait_and_call(function: Callable[[], Any]) -> Any:
-            start.wait(timeout=20)
-            return function()
-
-        with ThreadPoolExecutor(len(functions)) as threads:
-            return list(threads.map(wait_and_call, functions, timeout=60))
+        count = min(len(functions), load_settings(InstanceSettings).threads)
+        start = threading.Barrier(count, timeout=20)
+        with ThreadPoolExecutor(count, initializer=start.wait) as threads:
+            return list(threads.map(lambda function: function(), functions, timeout=60))
 
     return run

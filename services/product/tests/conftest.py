@@ -18,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from platform_kit import Database
+from platform_kit import Database, InstanceSettings, load_settings
 from product.app import create
 from product.tables import metadata
 
@@ -150,16 +150,12 @@ def release(app: Flask) -> Callable[[object], TestResponse]:
 
 @pytest.fixture
 def together() -> Callable[[Sequence[Callable[[], Any]]], list[Any]]:
-    """Call functions in a thread each, all at the same moment, and return their results."""
+    """Call functions by as many threads as an instance has, all let go at the same moment; return their results."""
 
     def run(functions: Sequence[Callable[[], Any]]) -> list[Any]:
-        start = threading.Barrier(len(functions))
-
-        def wait_and_call(function: Callable[[], Any]) -> Any:
-            start.wait(timeout=20)
-            return function()
-
-        with ThreadPoolExecutor(len(functions)) as threads:
-            return list(threads.map(wait_and_call, functions, timeout=60))
+        count = min(len(functions), load_settings(InstanceSettings).threads)
+        start = threading.Barrier(count, timeout=20)
+        with ThreadPoolExecutor(count, initializer=start.wait) as threads:
+            return list(threads.map(lambda function: function(), functions, timeout=60))
 
     return run

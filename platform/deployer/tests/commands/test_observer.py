@@ -12,12 +12,17 @@ from deployer.metrics import Outcome, Reading
 
 pytestmark = pytest.mark.integration
 
+# As any client does that is told so: a stack that has just come up on a busy machine may ask to be asked again.
+AGAIN = urllib3.Retry(total=5, status_forcelist=[503], allowed_methods=None)
+
 
 def put(
     shop: Shop, path: str, body: dict[str, object], *, method: str = "PUT"
 ) -> urllib3.BaseHTTPResponse:
     url = f"{shop.context.target.router.internal_url}/product/api/v1/{path}"
-    return urllib3.request(method, url, json=body)
+    answer = urllib3.request(method, url, json=body, retries=AGAIN)
+    assert answer.status in {200, 201, 409}, answer.data
+    return answer
 
 
 def test_reservations_and_their_latency_reach_the_deployer(shop: Shop) -> None:

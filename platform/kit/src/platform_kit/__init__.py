@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from platform_kit.errors import MissingSetting as MissingSetting
     from platform_kit.errors import ServiceUnreachable as ServiceUnreachable
     from platform_kit.errors import SettingsError as SettingsError
+    from platform_kit.logs import current_request_id as current_request_id
     from platform_kit.logs import logger as logger
     from platform_kit.problems import Problem as Problem
     from platform_kit.queries import parse_query as parse_query
-    from platform_kit.requests import current_request_id as current_request_id
     from platform_kit.settings import InstanceSettings as InstanceSettings
     from platform_kit.settings import ServiceSettings as ServiceSettings
     from platform_kit.settings import load_settings as load_settings
@@ -52,7 +52,7 @@ _HOMES = {
     "audit": "trail",
     "client_address": "addresses",
     "create_app": "app",
-    "current_request_id": "requests",
+    "current_request_id": "logs",
     "load_settings": "settings",
     "logger": "logs",
     "parse": "bodies",

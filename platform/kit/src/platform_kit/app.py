@@ -18,14 +18,12 @@ from platform_kit.flags import FlagSet, flags_file
 from platform_kit.flags.encounters import Encounters
 from platform_kit.flags.exposition import FlagMetrics
 from platform_kit.flags.watch import FlagWatch
-from platform_kit.headers import guard_answers
 from platform_kit.instance import Instance, Job
 from platform_kit.liveness import Activity
 from platform_kit.logs import configure_logs, identity
 from platform_kit.metrics import Metrics
 from platform_kit.migrations.declaration import Declaration, read_declaration
 from platform_kit.migrations.location import migrations_directory
-from platform_kit.patience import keep_deadlines
 from platform_kit.problems import render_problems
 from platform_kit.readiness import Check, Readiness
 from platform_kit.requests import observe_requests
@@ -76,10 +74,8 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
         encounters = Encounters()
         exposition = FlagMetrics(identity(service, settings), watch, encounters)
         instance.metrics.registry.register(exposition)
-    trust_proxies(app, settings.proxies)
-    guard_answers(app)
     observe_requests(app, instance, encounters)
-    keep_deadlines(app, settings)
+    trust_proxies(app, settings.proxies)
     inject_faults(app, settings)
     render_problems(app)
     _serve_identity(app, identity(service, settings))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from platform_kit import deadline
 from platform_kit.dependency import Call, Dependency, Outcome
 from platform_kit.errors import NotCalled, ServiceUnreachable
-from platform_kit.requests import current_request_id
+from platform_kit.logs import current_request_id
 from platform_kit.retries import may_be_repeated, pauses
 from platform_kit.trace import current_trace
 

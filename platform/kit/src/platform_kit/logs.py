@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 # What every line carries that is written while a request is answered. structlog's own context
 # looks at each variable of the thread's, which takes longer than all else of a line.
 carried: ContextVar[Mapping[str, str]] = ContextVar("carried", default=MappingProxyType({}))
+
+_encode = json.JSONEncoder(default=repr).encode
+
+
+@lru_cache(maxsize=256)  # routes and methods; a client may make up any number of the latter
+def _word(text: str) -> str:
+    return _encode(text)
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
 
 
 class JsonFormatter(logging.Formatter):
@@ -57,6 +69,33 @@ class Lines:
     debug = info = warning = error = critical = msg
 
 
+class RequestLines:
+    """The one line that every request is worth, put together by hand: structlog takes ten times as long for it."""
+
+    def __init__(self, who: Mapping[str, str], log_level: str) -> None:
+        self._begin = _encode({**who, "source": "platform_kit.requests"}).removesuffix("}")
+        self._is_wanted = _number(log_level) <= logging.INFO
+
+    def finished(
+        self, method: str, route: str, *, status: int, seconds: float, keys: Mapping[str, str]
+    ) -> None:
+        """Write that a request was answered; `keys` are such as need no escapes."""
+        if not self._is_wanted:
+            return
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        carried_keys = "".join(f', "{key}": "{value}"' for key, value in keys.items())
+        sys.stderr.write(
+            f'{self._begin}, "method": {_word(method)}, "route": {_word(route)}, "status": {status}'
+            f', "seconds": {round(seconds, 6)}, "event": "request_finished", "level": "info"'
+            f', "timestamp": "{now}"{carried_keys}}}\n'
+        )
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request being answered, None outside of one."""
+    return carried.get().get("request_id")
+
+
 def identity(service: str, settings: InstanceSettings) -> dict[str, str]:
     """Return the three keys that say who logs, counts or answers."""
     return {"service": service, "version": settings.version, "slot": settings.slot}
@@ -67,10 +106,9 @@ def configure_logs(service: str, settings: InstanceSettings) -> None:
     import structlog  # noqa: PLC0415 - only the worker logs through it
 
     who = identity(service, settings)
-    encode = json.JSONEncoder(default=repr).encode
 
     def render(_: WrappedLogger, __: str, event: EventDict) -> str:
-        return encode(event)
+        return _encode(event)
 
     def add_keys(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {**who, **event, **carried.get()}
@@ -83,9 +121,7 @@ def configure_logs(service: str, settings: InstanceSettings) -> None:
             add_keys,
             render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[settings.log_level.upper()]
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(_number(settings.log_level)),
         logger_factory=lambda *_: Lines(),
         cache_logger_on_first_use=False,
     )

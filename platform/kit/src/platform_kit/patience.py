@@ -10,12 +10,14 @@ Problem
 
 from __future__ import annotations
 
-from flask import Flask, g, request
+from collections.abc import Mapping
+from typing import Any
 
 from platform_kit import deadline
-from platform_kit.deadline import HEADER, Deadline
+from platform_kit.deadline import HEADER
 from platform_kit.problems import Problem
-from platform_kit.settings import InstanceSettings
+
+_VARIABLE = f"HTTP_{HEADER.upper().replace('-', '_')}"  # as WSGI calls the header
 
 
 class TimeoutInvalid(Problem):
@@ -41,24 +43,9 @@ class TooLate(Problem):
         )
 
 
-def keep_deadlines(app: Flask, settings: InstanceSettings) -> None:
-    """Give every request of the app its deadline, and refuse what comes too late."""
-
-    @app.before_request
-    def begin() -> None:
-        seconds = min(_asked(), settings.request_seconds) - deadline.queued_seconds()
-        g.platform_deadline = deadline.begin(Deadline.after(seconds))
-        if seconds <= 0:
-            raise TooLate
-
-    @app.teardown_request
-    def end(_: BaseException | None) -> None:
-        if "platform_deadline" in g:
-            deadline.end(g.pop("platform_deadline"))
-
-
-def _asked() -> float:
-    header = request.headers.get(HEADER)
+def asked_seconds(environ: Mapping[str, Any]) -> float:
+    """Return how long a request's caller waits, infinity where it does not say; raise `TimeoutInvalid`."""
+    header = environ.get(_VARIABLE)
     if header is None:
         return float("inf")
     seconds = deadline.parse(header)

@@ -13,8 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from platform_kit.errors import Unreachable
-from platform_kit.logs import logger
-from platform_kit.requests import current_request_id
+from platform_kit.logs import current_request_id, logger
 
 log = logger(__name__)
 

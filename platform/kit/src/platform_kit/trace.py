@@ -62,7 +62,8 @@ def received(traceparent: str, tracestate: str) -> Trace:
     """Return a new span of the caller's trace, or of a new trace if the caller names none that is valid."""
     found = _PARENT.fullmatch(traceparent.strip(" \t"))
     if found is None or not _is_valid(found):
-        return Trace(_new_id(16), _new_id(8))
+        fresh = _new_id(24)  # one question to the system for both
+        return Trace(fresh[:32], fresh[32:])
     return Trace(
         found["trace"],
         _new_id(8),
@@ -91,7 +92,7 @@ def _passed_on(tracestate: str) -> str:
 
 
 def _new_id(size: int) -> str:
-    while True:  # all zeros is no id: it comes once in 2**64
+    while True:  # all zeros is no id: it comes once in 2**64. Of two in one, neither half may be
         found = secrets.token_hex(size)
-        if found.strip("0"):
+        if found[-16:].strip("0") and found[:16].strip("0"):
             return found
