@@ -62,8 +62,8 @@ class Api:
         """Declare what the decorated handler answers, by method and path: `PUT /products/<int:product_id>`.
 
         The handler reads `body` with `parse`, `query` with `parse_query`, and `headers`, which the document names by
-        their aliases, as it likes. `statuses` are those of success, the usual one first; `refusals` the codes of the handler's own problems by their status. What the kit refuses by itself needs
-        no mention.
+        their aliases, as it likes. `statuses` are those of success, the usual one first; `refusals` the codes of the
+        handler's own problems by their status. What the kit refuses by itself needs no mention.
         """
         method, _, path = call.partition(" ")
 
