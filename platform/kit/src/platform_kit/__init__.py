@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from platform_kit.background import Background as Background
     from platform_kit.background import start_background as start_background
     from platform_kit.bodies import parse as parse
-    from platform_kit.bodies import parse_query as parse_query
     from platform_kit.business import Business as Business
     from platform_kit.clients import ServiceClient as ServiceClient
     from platform_kit.database import Database as Database
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from platform_kit.logs import current_request_id as current_request_id
     from platform_kit.logs import logger as logger
     from platform_kit.problems import Problem as Problem
+    from platform_kit.queries import parse_query as parse_query
     from platform_kit.settings import InstanceSettings as InstanceSettings
     from platform_kit.settings import ServiceSettings as ServiceSettings
     from platform_kit.settings import load_settings as load_settings
@@ -56,7 +56,7 @@ _HOMES = {
     "load_settings": "settings",
     "logger": "logs",
     "parse": "bodies",
-    "parse_query": "bodies",
+    "parse_query": "queries",
     "start_background": "background",
 }
 

@@ -1,4 +1,4 @@
-"""The JSON body and the query of the current request, as models.
+"""The JSON body of the current request, as a model.
 
 A client of an older version sends an older shape. It is checked as that, so that a refusal names the fields that were sent,
 and then taken up to the model that the handler knows.
@@ -27,22 +27,6 @@ def parse(model: type[Model]) -> Model:
     if shape is None or not shape.steps:
         return _checked(model)
     return model.model_validate(shape.up(_checked(shape.body or model)))
-
-
-def parse_query(model: type[Model]) -> Model:
-    """Return the current request's query as a `model`; raise a 422 `Problem`.
-
-    A version that knows fewer parameters takes no notice of the others, as of any that nobody knows.
-    """
-    shape: Shape | None = g.get("platform_shape")
-    known = (shape.query if shape else None) or model
-    try:
-        sent = known.model_validate(request.args.to_dict())
-    except ValidationError as error:
-        raise invalid(error) from error
-    if isinstance(sent, model):
-        return sent
-    return model.model_validate(sent.model_dump(exclude_unset=True))
 
 
 def _checked(model: type[Model]) -> Model:

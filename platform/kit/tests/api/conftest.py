@@ -55,6 +55,18 @@ class PlainPage(BaseModel):
     limit: int = 20
 
 
+class OldPage(BaseModel):
+    """The query of a list as v1 had it."""
+
+    count: int = 20
+
+
+class Hurry(BaseModel):
+    """The headers of a list."""
+
+    within: Annotated[str, Field(alias="X-Within", pattern="^[0-9]+$")]
+
+
 CHANGES = (
     Change(
         "v2",
@@ -67,6 +79,10 @@ CHANGES = (
                 response=lambda body: {"id": body["id"], "size": body["sizes"][0]},
             ),
             "list_things": Translation(query=PlainPage),
+            "find_things": Translation(
+                query=OldPage,
+                asked=lambda query: {"limit": query["count"]} if "count" in query else {},
+            ),
         },
     ),
     Change("v3", says="Nothing yet.", operations={}),
@@ -122,6 +138,18 @@ def api(world):
         """List things."""
         world.heard.append(parse_query(Page))
         return Thing(id=1, sizes=[])
+
+    @api.operation(
+        "GET /found",
+        query=Page,
+        headers=Hurry,
+        answer=Thing,
+        refusals={422: ["too_hurried"]},
+    )
+    def find_things():
+        """Find things."""
+        world.heard.append(parse_query(Page).limit)
+        return Thing(id=1, sizes=[]), 200, {"X-Found": "1"}
 
     return api
 

@@ -104,6 +104,35 @@ def test_a_version_has_the_parameters_that_it_knows(documents):
     assert [each["name"] for each in parameters] == ["limit"]
 
 
+def test_a_version_has_its_own_query_and_the_headers_that_are_read(documents):
+    """Each where it is sent."""
+    found = {
+        name: [
+            (each["name"], each["in"], each["required"])
+            for each in document["paths"]["/found"]["get"]["parameters"]
+        ]
+        for name, document in documents.items()
+    }
+
+    assert found == {
+        "v1": [("count", "query", False), ("X-Within", "header", True)],
+        "v2": [("limit", "query", False), ("size", "query", False), ("X-Within", "header", True)],
+        "v3": [("limit", "query", False), ("size", "query", False), ("X-Within", "header", True)],
+    }
+
+
+def test_a_status_of_two_shapes_says_which_code_has_which(documents):
+    """A refusal of the handler's own names no fields."""
+    response = documents["v2"]["paths"]["/found"]["get"]["responses"]["422"]
+    schemas = response["content"]["application/problem+json"]["schema"]["anyOf"]
+    told = {
+        each["allOf"][0]["$ref"].rpartition("/")[2]: each["allOf"][1]["properties"]["code"]["enum"]
+        for each in schemas
+    }
+
+    assert told == {"InvalidRequest": ["invalid_request"], "Refusal": ["too_hurried"]}
+
+
 def test_a_deprecated_operation_is_marked_with_its_end_and_its_headers(documents):
     """x-sunset is where oasdiff looks."""
     old, new = (documents[name]["paths"]["/things"]["get"] for name in ("v1", "v2"))
@@ -152,6 +181,7 @@ def test_the_page_shows_everything_and_asks_nobody(client, version):
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert not re.search(r"https?://|<script|src=|url\(|@import", answer.text)
     words = ("PUT", f"/api/{version}/things/{{thing_id}}", "thing_taken", 'id="changes"', "limit")
+    words += ("X-Within", '<a href="#InvalidRequest">', 'or <a href="#Refusal">')
     assert [word for word in words if word not in answer.text] == []
 
 

@@ -75,6 +75,39 @@ def test_a_query_is_refused_for_what_the_version_knows(client, version, status):
     assert [error["field"] for error in answer.json.get("errors", ())] == ["size"] * (status == 422)
 
 
+@pytest.mark.parametrize(
+    ("path", "heard"),
+    [
+        ("v1/found?count=3", 3),
+        ("v1/found", 20),
+        ("v1/found?limit=3", 20),
+        ("v2/found?limit=3", 3),
+        ("v3/found?limit=3&limit=4&count=5", 3),
+    ],
+)
+def test_the_handler_hears_the_newest_query_only(client, world, path, heard):
+    """And what a version does not have is nothing to it."""
+    answer = client.get(f"/api/{path}")
+
+    assert (answer.status_code, world.heard) == (200, [heard])
+
+
+@pytest.mark.parametrize(("version", "name"), [("v1", "count"), ("v2", "limit")])
+def test_a_refused_query_is_named_as_the_version_has_it(client, world, version, name):
+    """Whoever calls v1 has never heard of v2's."""
+    answer = client.get(f"/api/{version}/found?{name}=many")
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == [name]
+    assert world.heard == []
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+def test_headers_that_the_handler_returns_are_in_the_answer(client, version):
+    """In every version."""
+    assert client.get(f"/api/{version}/found").headers["X-Found"] == "1"
+
+
 def test_a_problem_of_the_handler_is_the_same_in_every_version(client):
     """It is not an answer that a change could translate."""
     answers = [

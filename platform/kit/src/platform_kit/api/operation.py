@@ -10,8 +10,13 @@ from pydantic import BaseModel
 
 from platform_kit.api.change import Body, Translation
 
-# What a handler returns: a model or nothing, with a status where it is not the operation's first one.
-Answered = BaseModel | None | tuple[BaseModel | None, int]
+# What a handler returns: a model or nothing, with a status where it is not the operation's first one, and headers.
+Answered = (
+    BaseModel
+    | None
+    | tuple[BaseModel | None, int]
+    | tuple[BaseModel | None, int, Mapping[str, str]]
+)
 Handler = Callable[..., Answered]
 
 
@@ -24,6 +29,7 @@ class Operation:
     path: str
     body: type[BaseModel] | None
     query: type[BaseModel] | None
+    headers: type[BaseModel] | None
     answer: type[BaseModel] | None
     statuses: tuple[int, ...]
     answer_headers: Mapping[str, str]
@@ -71,6 +77,13 @@ class Shape:
         for step in self.steps:
             body = step.request(body)
         return body
+
+    def up_query(self, asked: BaseModel) -> Body:
+        """Return a request's query in the newest shape: what was asked for, and what follows from it."""
+        query = asked.model_dump(exclude_unset=True)
+        for step in self.steps:
+            query = step.asked(query)
+        return query
 
     def down(self, body: Body) -> Body:
         """Return an answer's body in this version's shape."""
