@@ -120,11 +120,14 @@ def test_the_traffic_is_back_soon_when_pods_go(
     assert max(back.values()) <= BACK_SECONDS * (1 if full else SLOWER), back
 
 
-def test_a_crash_is_one(stack: Context, cluster: Cluster):
-    """The kubelet has seen the container end, and starts it again."""
+@pytest.mark.parametrize(
+    ("harm", "reason"), [("crash-looping", "Completed"), ("out-of-memory", "OOMKilled")]
+)
+def test_a_harm_is_what_it_says(stack: Context, cluster: Cluster, harm: str, reason: str):
+    """The kubelet calls it by the same name, and starts the container again."""
     slot = str(stack.target.situation(PRODUCT).live)
-    HARMS["crash-looping"](cluster, slot)
-    wait_for(lambda: restarts(cluster, slot) == ["Completed"], seconds=60)
+    HARMS[harm](cluster, slot)
+    wait_for(lambda: set(restarts(cluster, slot)) == {reason}, seconds=60)
     wait_for(lambda: stack.target.situation(PRODUCT).serving.ready, seconds=60)
 
     assert stack.live(PRODUCT).version == str(OLD)

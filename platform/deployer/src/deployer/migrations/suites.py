@@ -25,6 +25,7 @@ from deployer.targets.local.builds import Builds
 
 LIMIT_SECONDS = 300.0
 LEFT_OUT = ("contract", "e2e", "campaign")
+WORKERS = "2"  # half of a test's time is spent waiting, for PostgreSQL or for a time-out that it is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,16 @@ class Suite:
     def run(self, schema: str, scratch: Path, *, newer: Path | None = None) -> Tested:
         """Run the tests; with `newer`, on the schema that another release's runner makes.
 
-        Not those of the documents, of the whole stack and of the figures: they take long, and ask nothing of the schema.
+        Those with the marker `integration`, which have a database, but not those of the documents, of the whole stack
+        and of the figures: they take long, and ask nothing of the schema.
         The tests of the history itself, `test_migrations.py`, belong to their own schema: on
         another one they are left out.
         """
         service = self.release.service
         folder = f"services/{service}/tests"
         note = scratch / f"{self.release.name}.runs"
-        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", _chosen(self.tree), folder]
+        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", WORKERS]
+        words += ["-m", _chosen(self.tree), folder]
         environment: Mapping[str, str] = {}
         if newer is not None:
             words.append(f"--ignore={folder}/test_migrations.py")
@@ -100,7 +103,7 @@ def _chosen(tree: Path) -> str:
     settings = tomllib.loads((tree / "pyproject.toml").read_text())
     declared = settings["tool"]["pytest"]["ini_options"]["markers"]
     known = {each.partition(":")[0] for each in declared}
-    return " and ".join(f"not {marker}" for marker in LEFT_OUT if marker in known)
+    return " and ".join(["integration", *(f"not {each}" for each in LEFT_OUT if each in known)])
 
 
 def _install(python: Path, home: Path, tree: Path, wheels: tuple[Path, ...]) -> None:
