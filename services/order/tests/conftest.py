@@ -384,6 +384,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the version that is a preview; ask for it before an instance."""
+    monkeypatch.setenv("PLATFORM_API_PREVIEW", "true")
+
+
+@pytest.fixture
 def app(
     database: Database, migrated_url: str, router: Router, instance: Callable[[str, str], Flask]
 ) -> Flask:

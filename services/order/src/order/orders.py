@@ -102,9 +102,21 @@ def read(database: Database, customer: CustomerId, *, order_id: OrderId) -> Orde
     return found[0]
 
 
-def page(database: Database, customer: CustomerId, *, after: OrderId | None, limit: int) -> Page:
-    """Return up to `limit` of the customer's orders, the newest first, or the newest before `after`."""
+def page(
+    database: Database,
+    customer: CustomerId,
+    *,
+    after: OrderId | None,
+    limit: int,
+    status: Status | None = None,
+) -> Page:
+    """Return up to `limit` of the customer's orders, the newest first, or the newest before `after`.
+
+    All that the customer sees, or those of a status.
+    """
     chosen = _visible_to(customer).limit(limit + 1)
+    if status is not None:
+        chosen = chosen.where(has(status))
     if after is not None:
         chosen = chosen.where(_placed_before(customer, after))
     with database.connect() as connection:

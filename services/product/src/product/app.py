@@ -6,6 +6,7 @@ from platform_kit import Database, create_app, load_settings
 from platform_kit.api import Clock, utc_now
 from platform_kit.events import Inbox
 from product.events import EFFECTS
+from product.flags import FLAGS
 from product.routes import routes
 from product.settings import ProductSettings
 from product.tables import inbox
@@ -23,5 +24,6 @@ def create(*, clock: Clock = utc_now) -> Flask:
         "product",
         api=routes(database, events, clock=clock),
         database=database,
+        flags=FLAGS,
         events=(events,),
     )

@@ -1,0 +1,66 @@
+"""What the services that verify tokens expect of auth, asked of the real app on real PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jwt
+import pytest
+from contract.changes import Changed, changes
+from contract.provider import Provider, contracts, expected
+from contract.releases import released
+
+from auth import keys
+
+pytestmark = pytest.mark.contract
+
+CONTRACTS = contracts("auth")
+BREAKING, HARMLESS = changes(Path(__file__).parent / "changes.toml")
+
+
+@pytest.fixture
+def auth(database, clock, register, log_in):
+    """Auth with what a consumer may be given, and the token that a login answers."""
+    customers = []
+
+    def said():
+        token = log_in(customers[-1])["access_token"]
+        claims = jwt.decode(token, options={"verify_signature": False})
+        return {"header": jwt.get_unverified_header(token), "claims": claims}
+
+    states = {
+        "a key that signs": lambda: keys.signing_key(database, now=clock()),
+        "a customer": lambda: customers.append(register()),
+    }
+    return Provider("auth", states, {"an access token of a customer": said})
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda path: path.stem)
+def test_auth_does_what_a_consumer_expects(app, auth, contract):
+    """Every interaction of a contract, in the state that it is given."""
+    assert expected(contract)
+    assert auth.broken(app, contract) == {}
+
+
+def test_auth_does_what_the_consumers_that_are_live_expect(app, auth, tmp_path):
+    """As their newest releases said it, whatever the tree says now; and what the tree says, after that."""
+    assert auth.broken(app, *released("auth", tmp_path), *CONTRACTS) == {}
+
+
+@pytest.mark.parametrize("change", BREAKING, ids=str)
+def test_a_change_that_breaks_a_consumer_is_found(app, auth, change, cheap_passwords):
+    """By what it breaks, and by nothing that it does not touch."""
+    changed = Changed(app, change)
+    found = changed.speaking(auth).broken(changed, *CONTRACTS).keys()
+    touched = set().union(*(change.about(each, provider="auth") for each in CONTRACTS))
+
+    assert {change.breaks} <= found <= touched
+
+
+@pytest.mark.parametrize("change", HARMLESS, ids=str)
+def test_a_change_that_breaks_no_consumer_passes(app, auth, change, cheap_passwords):
+    """A contract holds up nothing that its consumer does not need."""
+    changed = Changed(app, change)
+
+    assert changed.speaking(auth).broken(changed, *CONTRACTS) == {}
+    assert changed.is_shown()
