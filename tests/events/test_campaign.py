@@ -145,7 +145,6 @@ def test_whatever_product_dies_of_every_order_is_whole_and_every_event_has_one_e
         cancelled=len(cancelled),
         product_killed=shop.kills,
         orders_refused_meanwhile=shop.refused,
-        cancels_that_failed=0,
         slowest_cancel_seconds=round(max(shop.cancel_seconds), 3),
         deliveries=front.events,
         effects=books.received(),
