@@ -184,7 +184,7 @@ def main() -> None:
     views = compared(apps, "/api/v1/things", requests=requests, environment={})
     with catalogue() as environment:
         lists = compared(
-            LISTS, "/api/v1/products?limit=20", requests=requests // 2, environment=environment
+            LISTS, "/api/v2/products?limit=20", requests=requests // 2, environment=environment
         )
     cost = {app: min(server.microseconds) for app, server in views.items()}
     rate = {app: statistics.median(server.per_second) for app, server in lists.items()}

@@ -51,7 +51,7 @@ def bare_list() -> Flask:
     database = Database(load_settings(ProductSettings).database)
     app = Flask("bench", static_folder=None)
 
-    @app.get("/api/v1/products")
+    @app.get("/api/v2/products")
     def read() -> dict[str, object]:
         statement = select(products).where(products.c.id > 0).order_by(products.c.id).limit(21)
         with database.connect() as connection:

@@ -307,7 +307,7 @@ def test_internal_paths_lead_nowhere_on_the_public_gateway_only(rendered):
     assert paths == [
         f"/product/api/{version}/{path}"
         for version in ("v1", "v2", "v3")
-        for path in ("inventory", "reservations")
+        for path in ("events", "inventory", "reservations")
     ]
     assert hidden["filters"][0]["urlRewrite"]["path"]["replaceFullPath"] == "/not-found"
     assert len(internal["spec"]["rules"]) == 1

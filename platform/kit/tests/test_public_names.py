@@ -33,6 +33,7 @@ EXPORTED = {
     "load_settings",
     "logger",
     "parse",
+    "parse_query",
     "start_background",
 }
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,6 +26,8 @@ from auth.app import create
 from auth.passwords import Passwords
 from auth.tables import metadata
 from platform_kit import Database, InstanceSettings, load_settings
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside the tests
 
 ROUTER_URL = "http://127.0.0.1:9"  # the discard port: auth calls nobody
 
@@ -105,12 +108,18 @@ def instance(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Callable
     def start(url: str) -> Flask:
         monkeypatch.setenv("AUTH_DATABASE_URL", url)
         monkeypatch.setenv("AUTH_ROUTER_URL", ROUTER_URL)
-        return create(clock)
+        return create(clock=clock)
 
     monkeypatch.setattr("auth.app.Database", OpenedDatabase)
     yield start
     for database in opened:
         database.dispose()
+
+
+@pytest.fixture
+def preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the version that is a preview; ask for it before an instance."""
+    monkeypatch.setenv("PLATFORM_API_PREVIEW", "true")
 
 
 @pytest.fixture
@@ -128,9 +137,9 @@ def client(app: Flask) -> FlaskClient:
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare passwords as text, for tests of what comes after: a hash takes 30 ms of the processor."""
     monkeypatch.setattr(Passwords, "__init__", lambda _: None)
-    monkeypatch.setattr(Passwords, "hash", lambda _, password: f"hashed {password}")
+    monkeypatch.setattr(Passwords, "hash", lambda _, password: f"hashed {password!a}")
     monkeypatch.setattr(
-        Passwords, "matches", lambda _, known, password: known == f"hashed {password}"
+        Passwords, "matches", lambda _, known, password: known == f"hashed {password!a}"
     )
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from auth.app import create
 from platform_kit import MissingSetting
+from platform_kit.api.__main__ import texts
 
 SERVICE = Path(__file__).parents[1]
+DOCUMENTS = SERVICE / "openapi"
 NOWHERE = "postgresql://127.0.0.1:9/nowhere"
 
 
@@ -18,22 +20,35 @@ def test_the_routes_are_these(instance):
         (method, rule.rule)
         for rule in instance(NOWHERE).url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith("/api/v1")
+        if rule.rule.startswith("/api/")
     }
 
     assert routes == {
-        ("POST", "/api/v1/accounts"),
-        ("GET", "/api/v1/accounts/<uuid:account_id>"),
-        ("PUT", "/api/v1/accounts/<uuid:account_id>/role"),
-        ("POST", "/api/v1/tokens"),
-        ("POST", "/api/v1/tokens/refresh"),
-        ("POST", "/api/v1/service-tokens"),
-        ("POST", "/api/v1/logout"),
-        ("GET", "/api/v1/sessions"),
-        ("DELETE", "/api/v1/sessions"),
-        ("DELETE", "/api/v1/sessions/<uuid:session_id>"),
-        ("GET", "/api/v1/jwks"),
+        (method, f"/api/{version}/{path}")
+        for version in ("v1", "v2", "v3")
+        for method, path in (
+            ("POST", "accounts"),
+            ("GET", "accounts/<uuid:account_id>"),
+            ("PUT", "accounts/<uuid:account_id>/role"),
+            ("POST", "tokens"),
+            ("POST", "tokens/refresh"),
+            ("POST", "service-tokens"),
+            ("POST", "logout"),
+            ("GET", "sessions"),
+            ("DELETE", "sessions"),
+            ("DELETE", "sessions/<uuid:session_id>"),
+            ("GET", "jwks"),
+            ("GET", "openapi.json"),
+            ("GET", "docs"),
+        )
     }
+
+
+def test_the_documents_that_are_checked_in_are_those_of_the_code(instance):
+    """Else: python -m platform_kit.api auth."""
+    checked_in = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS.iterdir()}
+
+    assert checked_in == texts(instance(NOWHERE))
 
 
 def test_the_app_is_made_without_a_database_to_talk_to(instance):
@@ -69,6 +84,8 @@ def test_what_there_is_not_is_a_problem_too(instance, method, path, status):
 def test_what_only_services_may_call_is_declared(instance):
     """The router's public listener refuses it; a renamed route would be open."""
     project = tomllib.loads((SERVICE / "pyproject.toml").read_text(encoding="utf-8"))
-    (internal,) = project["tool"]["deployer"]["internal"]
+    served = {rule.rule for rule in instance(NOWHERE).url_map.iter_rules()}
 
-    assert internal in {rule.rule for rule in instance(NOWHERE).url_map.iter_rules()}
+    assert set(project["tool"]["deployer"]["internal"]) == {
+        path for path in served if path.endswith("/service-tokens")
+    }

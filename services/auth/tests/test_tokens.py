@@ -35,7 +35,7 @@ def test_a_token_lasts_a_quarter_of_an_hour_from_now():
     now = datetime.now(UTC).replace(microsecond=0)
     granted = Granted(account, SessionId(uuid4()), "secret", now)
 
-    token = tokens.issue(key, granted, now=now)
+    token = tokens.issue(key, granted, lifetime=tokens.LIFETIME, now=now)
 
     claims = jwt.decode(
         token, key.private_key.public_key(), algorithms=["EdDSA"], audience="platform"

@@ -29,12 +29,14 @@ from sqlalchemy import Engine, event, func, select, text, update
 from werkzeug.test import TestResponse
 
 from order.app import create
+from order.events import Product, settle
 from order.orders import CustomerId, ProductId, status_of
 from order.placement import Purchase, Wanted
 from order.stock import Stock
 from order.sweeper import LEFT_OVER_AFTER, Sweeper
-from order.tables import metadata, order_items, orders
+from order.tables import metadata, order_items, orders, outbox
 from platform_kit import Database, InstanceSettings, ServiceClient, load_settings
+from platform_kit.events import Relay
 
 sys.path.insert(0, str(Path(__file__).parent))  # the builders beside the tests, by name
 
@@ -51,6 +53,8 @@ class Shop:
         self.stock: dict[int, int] = {}
         self.held: dict[str, dict[int, int]] = {}
         self.released: set[str] = set()
+        self.events: list[dict[str, Any]] = []
+        self.takes_events = True  # a product before 1.3.0 does not
         self._lock = threading.Lock()
 
     def add(self, *, price: str = "4.50", stock: int = 100) -> int:
@@ -65,8 +69,17 @@ class Shop:
         with self._lock:
             if (method, noun) == ("GET", "products"):
                 return self._read(int(name))
+            if noun == "events":
+                return self._hear(body)
             items = {item["product_id"]: item["quantity"] for item in body.get("items", ())}
             return self._reserve(name, items) if method == "PUT" else self._release(name)
+
+    def _hear(self, event: dict[str, Any]) -> Answer:
+        if not self.takes_events:
+            return 404, {"code": "not_found"}
+        self.events.append(event)
+        self._release(event["data"]["reservation_id"])
+        return 200, {"outcome": "applied"}
 
     def _read(self, product_id: int) -> Answer:
         if product_id not in self.prices:
@@ -110,9 +123,11 @@ class Router:
 
     def __init__(self) -> None:
         self.shop = Shop()
-        self.faults: dict[str, deque[Any]] = {"GET": deque(), "PUT": deque(), "DELETE": deque()}
+        methods = ("GET", "PUT", "POST", "DELETE")
+        self.faults: dict[str, deque[Any]] = {method: deque() for method in methods}
         self.calls: list[tuple[str, str]] = []
         self.request_ids: list[str | None] = []
+        self.traces: list[str | None] = []
         self.done: list[tuple[str, int]] = []
         self.thaw = threading.Event()
         self.kid = secrets.token_hex(4)
@@ -133,7 +148,7 @@ class Router:
                 if answer is not None:
                     self.reply(*answer)
 
-            do_PUT = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
+            do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
             def reply(self, status: int, body: dict[str, Any] | bytes | None) -> None:
                 raw = json.dumps(body).encode() if isinstance(body, dict) else body or b""
@@ -157,6 +172,7 @@ class Router:
             return 200, {"keys": [{**jwk, "kid": self.kid, "alg": "EdDSA", "use": "sig"}]}
         self.calls.append((method, path))
         self.request_ids.append(headers.get("X-Request-Id"))
+        self.traces.append(headers.get("traceparent"))
         fault = self.faults[method].popleft() if self.faults[method] else None
         match fault:
             case tuple():
@@ -210,9 +226,10 @@ class Customer:
         """Read below /api/v1."""
         return self._client.get(f"/api/v1/{path}", headers=self._headers)
 
-    def cancel(self, order_id: str) -> TestResponse:
+    def cancel(self, order_id: str, **headers: str) -> TestResponse:
         """Cancel an order."""
-        return self._client.post(f"/api/v1/orders/{order_id}/cancel", headers=self._headers)
+        headers = {**self._headers, **headers}
+        return self._client.post(f"/api/v1/orders/{order_id}/cancel", headers=headers)
 
     def orders(self) -> list[dict[str, Any]]:
         """All that the customer sees."""
@@ -236,11 +253,17 @@ class Books:
         with self.database.connect() as connection:
             return connection.scalar(select(func.count()).select_from(order_items)) or 0
 
+    def count_events(self) -> int:
+        """How many events product has not confirmed yet."""
+        with self.database.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(outbox)) or 0
+
     def age(self) -> None:
-        """Let every order be as old as one that the sweeper takes for left over."""
+        """Let every order be as old as one that the sweeper takes for left over, and every event due."""
         past = orders.c.touched_at - LEFT_OVER_AFTER
         with self.database.begin() as connection:
             connection.execute(update(orders).values(touched_at=past))
+            connection.execute(update(outbox).values(due_at=func.now()))
 
 
 @pytest.fixture
@@ -361,6 +384,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the version that is a preview; ask for it before an instance."""
+    monkeypatch.setenv("PLATFORM_API_PREVIEW", "true")
+
+
+@pytest.fixture
 def app(
     database: Database, migrated_url: str, router: Router, instance: Callable[[str, str], Flask]
 ) -> Flask:
@@ -396,6 +425,14 @@ def stock(router: Router) -> Iterator[Stock]:
 def sweeper(database: Database, stock: Stock) -> Sweeper:
     """The sweeper of another instance."""
     return Sweeper(database, stock)
+
+
+@pytest.fixture
+def relay(database: Database, router: Router) -> Iterator[Relay]:
+    """The relay of another instance."""
+    client = ServiceClient(router.url, "product", timeout_seconds=1)
+    yield Relay(database, outbox, Product(client).tell, settle=settle)
+    client.close()
 
 
 @pytest.fixture

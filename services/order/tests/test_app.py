@@ -1,10 +1,14 @@
 """The app as a whole: its routes, and what it needs to start."""
 
+from pathlib import Path
+
 import pytest
 
 from order.app import create
 from platform_kit import InvalidSetting, MissingSetting
+from platform_kit.api.__main__ import texts
 
+DOCUMENTS = Path(__file__).parents[1] / "openapi"
 URL = "postgresql://127.0.0.1:9/nowhere"
 
 
@@ -20,18 +24,31 @@ def routes():
         (method, rule.rule)
         for rule in create().url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if rule.rule.startswith("/api/v1")
+        if rule.rule.startswith("/api/")
     }
 
 
 def test_the_routes_are_these(environment):
     """Whoever adds one says so here: it is an interface from then on."""
     assert routes() == {
-        ("POST", "/api/v1/orders"),
-        ("GET", "/api/v1/orders"),
-        ("GET", "/api/v1/orders/<uuid:order_id>"),
-        ("POST", "/api/v1/orders/<uuid:order_id>/cancel"),
+        (method, f"/api/{version}/{path}")
+        for version in ("v1", "v2", "v3")
+        for method, path in (
+            ("POST", "orders"),
+            ("GET", "orders"),
+            ("GET", "orders/<uuid:order_id>"),
+            ("POST", "orders/<uuid:order_id>/cancel"),
+            ("GET", "openapi.json"),
+            ("GET", "docs"),
+        )
     }
+
+
+def test_the_documents_that_are_checked_in_are_those_of_the_code(environment):
+    """Else: python -m platform_kit.api order."""
+    checked_in = {path.name: path.read_text(encoding="utf-8") for path in DOCUMENTS.iterdir()}
+
+    assert checked_in == texts(create())
 
 
 def test_the_app_is_made_without_a_database_to_talk_to(environment):

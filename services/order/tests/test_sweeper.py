@@ -49,11 +49,17 @@ def test_what_is_being_worked_on_is_left_alone(database, stock, purchase, books,
 
 
 def test_placed_and_cancelled_orders_are_left_alone_for_ever(
-    ada, books, router, shop, sweeper, tea
+    ada, books, router, shop, sweeper, relay, tea
 ):
-    """However old they are."""
+    """However old they are, and whether product knows or not."""
     ada.place({tea: 1})
     ada.cancel(ada.place({tea: 1}).json["id"])
+    books.age()
+    router.calls.clear()
+
+    assert sweeper.sweep() == 0
+    assert sorted(books.statuses()) == ["cancelling", "placed"]  # product is yet to be told
+    relay.deliver()
     books.age()
     router.calls.clear()
 

@@ -42,6 +42,7 @@ def test_the_routes_are_these(environment):
             ("PUT", "inventory/<int:product_id>/stock"),
             ("PUT", "reservations/<uuid:reservation_id>"),
             ("DELETE", "reservations/<uuid:reservation_id>"),
+            ("POST", "events"),
             ("GET", "openapi.json"),
             ("GET", "docs"),
         )

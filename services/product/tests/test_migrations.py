@@ -160,7 +160,7 @@ def test_a_way_back_keeps_every_price_and_the_way_up_fills_the_cents(database_ur
         }
     database.dispose()
 
-    assert taken == ["0004", "0003"]
+    assert taken == ["0005", "0004", "0003"]
     assert found == [(Decimal("0.29"), 29), (Decimal("12.50"), 1250)]
     assert nullable["price_cents"] is False
 
@@ -212,7 +212,7 @@ def test_after_the_contract_only_what_came_later_can_be_taken_back(contracted, d
         revert("product", to="0002", database_url=database_url)
     taken = revert("product", to="0003", database_url=database_url).reverted
 
-    assert taken == ["0004"]
+    assert taken == ["0005", "0004"]
 
 
 @pytest.mark.integration
@@ -223,7 +223,8 @@ def test_the_first_revision_can_be_taken_back(database_url, revisions):
     with database.begin() as connection:
         with Operations.context(MigrationContext.configure(connection)):
             first.upgrade()
-        assert set(inspect(connection).get_table_names()) == set(metadata.tables)
+        tables = {"products", "reservations", "reservation_items"}
+        assert set(inspect(connection).get_table_names()) == tables
         with Operations.context(MigrationContext.configure(connection)):
             first.downgrade()
 

@@ -1,12 +1,15 @@
 """The versions of product's interface: one catalogue, priced and paged in three shapes."""
 
+import re
 from decimal import Decimal
+from itertools import product
 from timeit import repeat
 from urllib.parse import urljoin
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from product import shapes
 from product.changes import VERSIONS, v2, v3
@@ -77,6 +80,48 @@ def test_a_refusal_names_the_price_that_the_version_has(client, version, price, 
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("version", PRICES)
+def test_a_whole_number_may_be_written_with_a_point(client, version):
+    """To JSON it is the same number."""
+    body = {**NEW, **PRICES[version], "stock": 10.0}
+    added = client.post(f"/api/{version}/inventory", json=body)
+
+    assert (added.status_code, added.json["stock"]) == (201, 10)
+
+
+# What differs from one dialect of patterns to the next, or ends a text, and what is plain.
+CHARACTERS = " a\n\0\x1c\x7f\x85\xa0\u3000\ufeff\u200bé"
+TEXTS = [
+    *("".join(some) for length in range(5) for some in product(CHARACTERS, repeat=length)),
+    *(f"{before}{'x' * length}{after}"
+      for length in (199, 200, 201, 1999, 2000, 2001)
+      for before, after in product(("", " ", "\n \u3000"), repeat=2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [shapes.Name, shapes.Description])
+def test_the_documented_pattern_of_a_text_lets_through_what_the_service_does(kind):
+    """By its own regular expression, since white space around does not count."""
+    adapter = TypeAdapter(kind)
+    pattern = re.compile(adapter.json_schema()["pattern"])
+    differing = [
+        text for text in TEXTS if bool(pattern.fullmatch(text)) != accepted_as(adapter, text)
+    ]
+
+    assert len(TEXTS) > 20_000
+    assert differing == []
+
+
+def accepted_as(adapter, text):
+    """Whether the text passes."""
+    try:
+        adapter.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.integration
 def test_a_nul_in_a_description_is_refused(client):
     """PostgreSQL's text has none: it would be a fault of ours."""
     answer = client.post(
@@ -109,7 +154,7 @@ def test_every_price_of_v1_is_taken_by_the_newest_and_read_back_as_it_was(price)
 @given(st.integers(1, 2**63 - 1), st.integers(1, 100))
 def test_a_link_holds_the_id_that_v2_answers(after, limit):
     """Whatever else is in it."""
-    page = {"items": [], "next": v3.next_link(after, limit=limit)}
+    page = {"items": [], "next": v3.next_link(after, shapes.PageQuery(limit=limit))}
 
     assert v3.with_an_id(page) == {"items": [], "next_after": after}
 
@@ -119,7 +164,7 @@ def test_a_link_holds_the_id_that_v2_answers(after, limit):
     [
         (v2.in_cents, {**NEW, "price": Decimal("4.50")}),
         (v2.in_decimals, {**NEW, "price_cents": 450}),
-        (v3.with_an_id, {"items": [], "next": v3.next_link(20, limit=20)}),
+        (v3.with_an_id, {"items": [], "next": v3.next_link(20, shapes.PageQuery())}),
     ],
 )
 def test_a_step_costs_less_than_ten_microseconds(step, body):

@@ -24,7 +24,7 @@ REWRITING = '''"""Prices with four digits."""
 from alembic import op
 
 revision = "0900"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -68,6 +68,7 @@ def test_a_change_over_budget_ends_with_1_and_names_the_statement(released: Path
     assert "over the budget of 20 ms" in done.stderr
     assert (told["ok"], told["older"]) == (False, "product@1.0.0")
     assert {filled["table"]: filled["rows"] for filled in told["filled"]} == {
+        "inbox": 10,
         "products": 200_000,
         "reservation_items": 10,
         "reservations": 10,

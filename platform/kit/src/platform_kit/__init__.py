@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from platform_kit.logs import current_request_id as current_request_id
     from platform_kit.logs import logger as logger
     from platform_kit.problems import Problem as Problem
+    from platform_kit.queries import parse_query as parse_query
     from platform_kit.settings import InstanceSettings as InstanceSettings
     from platform_kit.settings import ServiceSettings as ServiceSettings
     from platform_kit.settings import load_settings as load_settings
@@ -55,6 +56,7 @@ _HOMES = {
     "load_settings": "settings",
     "logger": "logs",
     "parse": "bodies",
+    "parse_query": "queries",
     "start_background": "background",
 }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from threading import Event
+from typing import Protocol
 
 from flask import Blueprint, Flask
+from prometheus_client.registry import Collector
 
 from platform_kit.addresses import trust_proxies
 from platform_kit.api.api import Api
@@ -37,6 +40,16 @@ MAX_BODY_BYTES = 1024 * 1024
 PING_SECONDS = 1.0
 
 
+class EventPart(Protocol):
+    """A relay or an inbox of `platform_kit.events`: what runs beside the requests, and what /metrics shows of it."""
+
+    def run(self, stop: Event) -> None:
+        """Do its work until told to stop."""
+
+    def metrics(self, identity: Mapping[str, str]) -> Collector:
+        """Return what counts it."""
+
+
 def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     service: str,
     *,
@@ -46,6 +59,7 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     schema_oldest: str | None = None,
     dependencies: Sequence[Dependency] = (),
     background: Sequence[Job] = (),
+    events: Sequence[EventPart] = (),
     flags: FlagSet | None = None,
     settings: InstanceSettings | None = None,
 ) -> Flask:
@@ -54,8 +68,9 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
     the service's migrations declares), `dependencies` what `/metrics` shows beside the database: those of the
-    service's clients and of its token verifier; `background` the service's own threads. `flags` are read here, from
-    PLATFORM_FLAGS_FILE or, while that is not there, as the service was shipped; `start_background` watches them.
+    service's clients and of its token verifier; `background` the service's own threads, `events` its relays and inboxes.
+    `flags` are read here, from PLATFORM_FLAGS_FILE or, while that is not there, as the service was shipped;
+    `start_background` watches them.
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
@@ -63,12 +78,16 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     needs = _needs(service, settings.version, schema_oldest) if database else None
     watch = _watch(flags, settings) if flags else None
-    jobs = [watch.run_until, *background] if watch else background
+    jobs = [*background, *(part.run for part in events)]
+    if watch:
+        jobs.insert(0, watch.run_until)
     asked = (*((database.dependency,) if database else ()), *dependencies)
     instance = _instance(
         service, settings, checks=_checks(database, needs), jobs=jobs, dependencies=asked
     )
     instance.attach(app)
+    for part in events:
+        instance.metrics.registry.register(part.metrics(identity(service, settings)))
     encounters = None
     if watch:
         encounters = Encounters()

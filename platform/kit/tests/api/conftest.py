@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from platform_kit import Problem, parse
+from platform_kit import Problem, parse, parse_query
 from platform_kit.api import Api, Change, Translation, Version
 
 DEPRECATED = datetime(2023, 6, 30, 23, 59, 59, tzinfo=UTC)
@@ -44,7 +45,26 @@ class OneSizeChange(BaseModel):
 class Page(BaseModel):
     """The query of a list."""
 
+    limit: Annotated[int, Field(description="how many at most")] = 20
+    size: Annotated[int, Field(ge=1)] | None = None
+
+
+class PlainPage(BaseModel):
+    """The query of a list that could not be searched."""
+
     limit: int = 20
+
+
+class OldPage(BaseModel):
+    """The query of a list as v1 had it."""
+
+    count: int = 20
+
+
+class Hurry(BaseModel):
+    """The headers of a list."""
+
+    within: Annotated[str, Field(alias="X-Within", pattern="^[0-9]+$")]
 
 
 CHANGES = (
@@ -57,7 +77,12 @@ CHANGES = (
                 request=lambda body: {"sizes": [body["size"]]},
                 answer=OneSize,
                 response=lambda body: {"id": body["id"], "size": body["sizes"][0]},
-            )
+            ),
+            "list_things": Translation(query=PlainPage),
+            "find_things": Translation(
+                query=OldPage,
+                asked=lambda query: {"limit": query["count"]} if "count" in query else {},
+            ),
         },
     ),
     Change("v3", says="Nothing yet.", operations={}),
@@ -92,6 +117,7 @@ def api(world):
         body=ThingChange,
         answer=Thing,
         statuses=(200, 201),
+        answer_headers={"Cache-Control": "no-store"},
         refusals={409: ["thing_taken"]},
         secured=True,
     )
@@ -110,7 +136,20 @@ def api(world):
     @api.operation("GET /things", query=Page, answer=Thing)
     def list_things():
         """List things."""
+        world.heard.append(parse_query(Page))
         return Thing(id=1, sizes=[])
+
+    @api.operation(
+        "GET /found",
+        query=Page,
+        headers=Hurry,
+        answer=Thing,
+        refusals={422: ["too_hurried"]},
+    )
+    def find_things():
+        """Find things."""
+        world.heard.append(parse_query(Page).limit)
+        return Thing(id=1, sizes=[]), 200, {"X-Found": "1"}
 
     return api
 

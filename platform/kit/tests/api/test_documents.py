@@ -89,8 +89,48 @@ def test_parameters_are_in_it(documents):
         {"name": "thing_id", "in": "path", "required": True,
          "schema": {"type": "integer", "minimum": 0}}
     ]  # fmt: skip
-    (limit,) = paths["/things"]["get"]["parameters"]
-    assert (limit["name"], limit["in"], limit["required"]) == ("limit", "query", False)
+    assert paths["/things"]["get"]["parameters"] == [
+        {"name": "limit", "in": "query", "required": False, "description": "how many at most",
+         "schema": {"title": "Limit", "type": "integer", "default": 20}},
+        {"name": "size", "in": "query", "required": False,
+         "schema": {"title": "Size", "type": "integer", "minimum": 1}},
+    ]  # fmt: skip
+
+
+def test_a_version_has_the_parameters_that_it_knows(documents):
+    """v1 could not be searched."""
+    parameters = documents["v1"]["paths"]["/things"]["get"]["parameters"]
+
+    assert [each["name"] for each in parameters] == ["limit"]
+
+
+def test_a_version_has_its_own_query_and_the_headers_that_are_read(documents):
+    """Each where it is sent."""
+    found = {
+        name: [
+            (each["name"], each["in"], each["required"])
+            for each in document["paths"]["/found"]["get"]["parameters"]
+        ]
+        for name, document in documents.items()
+    }
+
+    assert found == {
+        "v1": [("count", "query", False), ("X-Within", "header", True)],
+        "v2": [("limit", "query", False), ("size", "query", False), ("X-Within", "header", True)],
+        "v3": [("limit", "query", False), ("size", "query", False), ("X-Within", "header", True)],
+    }
+
+
+def test_a_status_of_two_shapes_says_which_code_has_which(documents):
+    """A refusal of the handler's own names no fields."""
+    response = documents["v2"]["paths"]["/found"]["get"]["responses"]["422"]
+    schemas = response["content"]["application/problem+json"]["schema"]["anyOf"]
+    told = {
+        each["allOf"][0]["$ref"].rpartition("/")[2]: each["allOf"][1]["properties"]["code"]["enum"]
+        for each in schemas
+    }
+
+    assert told == {"InvalidRequest": ["invalid_request"], "Refusal": ["too_hurried"]}
 
 
 def test_a_deprecated_operation_is_marked_with_its_end_and_its_headers(documents):
@@ -101,6 +141,18 @@ def test_a_deprecated_operation_is_marked_with_its_end_and_its_headers(documents
     assert set(old["responses"]["200"]["headers"]) == {"Deprecation", "Sunset", "Link"}
     assert not {"deprecated", "x-sunset"} & set(new)
     assert "headers" not in new["responses"]["200"]
+
+
+def test_the_headers_of_an_answer_are_in_it(documents):
+    """Beside the dates, and of what succeeds only."""
+    responses = documents["v1"]["paths"]["/things/{thing_id}"]["put"]["responses"]
+    always = {"required": True, "schema": {"type": "string", "const": "no-store"}}
+
+    assert [responses[status]["headers"].get("Cache-Control") for status in ("200", "201")] == [
+        always, always
+    ]  # fmt: skip
+    assert set(responses["200"]["headers"]) == {"Cache-Control", "Deprecation", "Sunset", "Link"}
+    assert "Cache-Control" not in responses["409"]["headers"]
 
 
 def test_only_secured_operations_want_a_token(documents):
@@ -129,6 +181,7 @@ def test_the_page_shows_everything_and_asks_nobody(client, version):
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert not re.search(r"https?://|<script|src=|url\(|@import", answer.text)
     words = ("PUT", f"/api/{version}/things/{{thing_id}}", "thing_taken", 'id="changes"', "limit")
+    words += ("X-Within", '<a href="#InvalidRequest">', 'or <a href="#Refusal">')
     assert [word for word in words if word not in answer.text] == []
 
 

@@ -58,6 +58,56 @@ def test_a_refusal_names_the_version_s_own_fields(client, world, version, field)
     assert world.heard == []
 
 
+@pytest.mark.parametrize(("version", "size"), [("v1", None), ("v2", 3)])
+def test_the_handler_hears_of_a_query_what_the_version_knows(client, world, version, size):
+    """What it does not know is as good as not sent."""
+    client.get(f"/api/{version}/things?limit=7&size=3&colour=red")
+
+    assert [(page.limit, page.size) for page in world.heard] == [(7, size)]
+
+
+@pytest.mark.parametrize(("version", "status"), [("v1", 200), ("v2", 422)])
+def test_a_query_is_refused_for_what_the_version_knows(client, version, status):
+    """By the name that was sent."""
+    answer = client.get(f"/api/{version}/things?size=0")
+
+    assert answer.status_code == status
+    assert [error["field"] for error in answer.json.get("errors", ())] == ["size"] * (status == 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "heard"),
+    [
+        ("v1/found?count=3", 3),
+        ("v1/found", 20),
+        ("v1/found?limit=3", 20),
+        ("v2/found?limit=3", 3),
+        ("v3/found?limit=3&limit=4&count=5", 3),
+    ],
+)
+def test_the_handler_hears_the_newest_query_only(client, world, path, heard):
+    """And what a version does not have is nothing to it."""
+    answer = client.get(f"/api/{path}")
+
+    assert (answer.status_code, world.heard) == (200, [heard])
+
+
+@pytest.mark.parametrize(("version", "name"), [("v1", "count"), ("v2", "limit")])
+def test_a_refused_query_is_named_as_the_version_has_it(client, world, version, name):
+    """Whoever calls v1 has never heard of v2's."""
+    answer = client.get(f"/api/{version}/found?{name}=many")
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == [name]
+    assert world.heard == []
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+def test_headers_that_the_handler_returns_are_in_the_answer(client, version):
+    """In every version."""
+    assert client.get(f"/api/{version}/found").headers["X-Found"] == "1"
+
+
 def test_a_problem_of_the_handler_is_the_same_in_every_version(client):
     """It is not an answer that a change could translate."""
     answers = [
@@ -66,6 +116,16 @@ def test_a_problem_of_the_handler_is_the_same_in_every_version(client):
     ]
 
     assert [(each.status_code, each.json["code"]) for each in answers] == [(409, "thing_taken")] * 2
+
+
+def test_headers_go_along_with_what_succeeds_and_with_no_refusal(client):
+    """A refusal may be another one a moment later."""
+    paths = ("/api/v1/things/7", "/api/v1/things/8", "/api/v1/things/9")
+    answers = [client.put(path, json={"size": 3}) for path in paths]
+
+    assert [(each.status_code, each.headers.get("Cache-Control")) for each in answers] == [
+        (201, "no-store"), (200, "no-store"), (409, None)
+    ]  # fmt: skip
 
 
 def test_an_answer_without_a_body_stays_one(client):

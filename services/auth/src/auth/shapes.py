@@ -1,22 +1,25 @@
-"""What goes in and out: the bodies of requests, with their limits, and those of answers.
+"""What goes in and out of auth, in the newest version of its interface. What it was before is in `changes`.
 
 Unknown fields are ignored: a newer caller may meet an older slot in the middle of a rollout.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Secret, StringConstraints
+from pydantic import BaseModel, Secret, StringConstraints, WithJsonSchema
 
 from auth import services
 from auth.accounts import Account, Role
 from auth.sessions import Granted, Session, SessionId
 from auth.signing import SigningKey
-from auth.tokens import LIFETIME
 
-# Only what an address cannot do without: mail servers know the rest. 254: RFC 5321's longest path.
+# Unicode's, which is taken off around an address. Spelt out: what `\s` means differs from one dialect to the next.
+_WHITE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_PART = rf"[^@{_WHITE}\x00-\x1f\x7f]+"
+# Only what an address cannot do without: mail servers know the rest. 254: RFC 5321's longest path. The second pattern
+# says the same of what may be sent, with the spaces.
 Email = Annotated[
     str,
     StringConstraints(
@@ -24,6 +27,15 @@ Email = Annotated[
         to_lower=True,
         max_length=254,
         pattern=r"^[^@\s[:cntrl:]]+@[^@\s[:cntrl:]]+$",
+    ),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "up to 254 characters, white space around not counted",
+            "pattern": (
+                rf"^[{_WHITE}]*(?=[^{_WHITE}]{{3,254}}[{_WHITE}]*$){_PART}@{_PART}[{_WHITE}]*$"
+            ),
+        }
     ),
 ]
 
@@ -38,40 +50,46 @@ ServiceName = Annotated[str, StringConstraints(pattern=services.NAME)]
 
 
 class Registration(BaseModel):
-    """The body of POST /accounts."""
+    """An account to make."""
 
     email: Email
     password: NewPassword
 
 
 class Credentials(BaseModel):
-    """The body of POST /tokens."""
+    """Who logs in."""
 
     email: Email
     password: GivenPassword
 
 
 class Continuation(BaseModel):
-    """The body of POST /tokens/refresh and of POST /logout."""
+    """What goes on with a session."""
 
     refresh_token: RandomText
 
 
+class Logout(BaseModel):
+    """The token whose session ends; the name is RFC 7009's (2.1)."""
+
+    token: RandomText
+
+
 class RoleGrant(BaseModel):
-    """The body of PUT /accounts/ID/role."""
+    """The role that an account is to have."""
 
     role: Role
 
 
 class ServiceCredentials(BaseModel):
-    """The body of POST /service-tokens."""
+    """Who asks for a service's token: its name, and the secret that proves it. The names are RFC 6749's (2.3.1)."""
 
-    service: ServiceName
-    secret: RandomText
+    client_id: ServiceName
+    client_secret: RandomText
 
 
 class AccountAnswer(BaseModel):
-    """The answer about an account."""
+    """An account."""
 
     id: UUID
     email: str
@@ -84,27 +102,30 @@ class AccountAnswer(BaseModel):
 
 
 class ServiceTokenAnswer(BaseModel):
-    """The answer to POST /service-tokens. The shape is RFC 6749's (5.1)."""
+    """A token, and for how many seconds it is good. The shape is RFC 6749's (5.1)."""
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - a kind of token
-    expires_in: int = int(LIFETIME.total_seconds())
+    expires_in: int
 
 
 class TokensAnswer(ServiceTokenAnswer):
-    """The answer to POST /tokens and to POST /tokens/refresh."""
+    """A pair of tokens, for how many seconds each is good, and whose they are."""
 
     refresh_token: str
-    refresh_expires_in: int
+    refresh_token_expires_in: int
+    account: AccountAnswer
 
     @classmethod
-    def of(cls, granted: Granted, access_token: str, *, now: datetime) -> Self:
-        """Render what a login or a refresh has granted."""
+    def of(cls, granted: Granted, access_token: str, *, lifetime: timedelta, now: datetime) -> Self:
+        """Render what a login or a refresh has granted, with an access token of that lifetime."""
         left = granted.refresh_expires_at - now
         return cls(
             access_token=access_token,
+            expires_in=int(lifetime.total_seconds()),
             refresh_token=granted.refresh_token,
-            refresh_expires_in=int(left.total_seconds()),
+            refresh_token_expires_in=int(left.total_seconds()),
+            account=AccountAnswer.of(granted.account),
         )
 
 
@@ -119,7 +140,7 @@ class SessionAnswer(BaseModel):
 
 
 class SessionsAnswer(BaseModel):
-    """The answer to GET /sessions."""
+    """The caller's sessions that can go on, the one used last first."""
 
     items: list[SessionAnswer]
 
@@ -140,7 +161,7 @@ class SessionsAnswer(BaseModel):
 
 
 class KeysAnswer(BaseModel):
-    """The answer to GET /jwks: a JSON Web Key Set (RFC 7517)."""
+    """The keys that verify access tokens: a JSON Web Key Set (RFC 7517)."""
 
     keys: list[dict[str, str]]
 

@@ -2,15 +2,22 @@
 
 from flask import Flask
 
+from order.events import Product, settle
 from order.routes import routes
 from order.settings import OrderSettings
 from order.stock import Stock
 from order.sweeper import Sweeper
+from order.tables import outbox
 from platform_kit import Database, ServiceClient, TokenVerifier, create_app, load_settings
+from platform_kit.api import Clock, utc_now
+from platform_kit.events import Relay
 
 
-def create() -> Flask:
-    """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one."""
+def create(*, clock: Clock = utc_now) -> Flask:
+    """Return the app that gunicorn serves; raise `MissingSetting` when the environment lacks one.
+
+    The clock says which versions of the interface have ended.
+    """
     settings = load_settings(OrderSettings)
     database = Database(settings.database)
     verifier = TokenVerifier(f"{settings.router_url}/auth/api/v1/jwks")
@@ -19,8 +26,9 @@ def create() -> Flask:
     stock = Stock(product)
     return create_app(
         "order",
-        blueprints=[routes(database, verifier, stock)],
+        api=routes(database, verifier, stock, clock=clock),
         database=database,
         dependencies=(product.dependency, *verifier.dependencies),
         background=(Sweeper(database, stock).run,),
+        events=(Relay(database, outbox, Product(product).tell, settle=settle),),
     )

@@ -1,51 +1,46 @@
-"""Cancelling an order: its stock goes back, once, and it stays as cancelled.
+"""Cancelling an order: it is cancelled at once, and product is told by an event to give the stock back.
 
-The order becomes cancelling, product releases its reservation, and the order becomes cancelled.
-Each step can be repeated, so any number may cancel at once, and the sweeper finishes what a
-failure or a dead process left as cancelling. There is no way back from there.
+Both are written in one transaction, so there is no order cancelled of which product never hears. Until it has
+confirmed the event, the order is unsettled: where a release before 1.2.0 takes over, which has no relay, its sweeper
+finds the order and has the stock released in its own way. Product gives it back once, whoever asks.
 """
 
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, func, update
 
-from order import orders
+from order import events, orders
 from order.orders import CustomerId, Order, OrderId, Status
-from order.stock import Stock
 from order.tables import orders as table
 from platform_kit import Database
 
 
-def cancel(database: Database, stock: Stock, customer: CustomerId, *, order_id: OrderId) -> Order:
+def cancel(database: Database, customer: CustomerId, *, order_id: OrderId) -> Order:
     """Cancel the customer's order and return it; one that is cancelled already stays as it is.
 
-    Raises `OrderMissing`, or `ProductUnavailable`: then the order is cancelled a little later.
+    Raises `OrderMissing`.
     """
-    if begin(database, customer, order_id=order_id):
-        settle(database, stock, order_id)
+    _cancel(database, order_id, orders.has(Status.PLACED, Status.CANCELLING), of=customer)
     return orders.read(database, customer, order_id=order_id)
 
 
-def begin(database: Database, customer: CustomerId, *, order_id: OrderId) -> bool:
-    """Make the customer's order cancelling; False if there is nothing left to do, or no such order."""
-    open_ = orders.has(Status.PLACED, Status.CANCELLING)
+def take_over(database: Database, order_id: OrderId) -> None:
+    """Cancel an order that a release before 1.2.0 was cancelling. Can be repeated, also at once."""
+    _cancel(database, order_id, orders.has(Status.CANCELLING))
+
+
+def _cancel(
+    database: Database,
+    order_id: OrderId,
+    is_open: ColumnElement[bool],
+    *,
+    of: CustomerId | None = None,
+) -> None:
     statement = (
         update(table)
-        .where(table.c.id == order_id, table.c.customer == customer, open_)
-        .values(**orders.columns(Status.CANCELLING), touched_at=func.now())
+        .where(table.c.id == order_id, is_open, table.c.cancelled_at.is_(None))
+        .values(**orders.columns(Status.CANCELLING), cancelled_at=func.now(), touched_at=func.now())
     )
+    if of is not None:
+        statement = statement.where(table.c.customer == of)
     with database.begin() as connection:
-        return connection.execute(statement).rowcount == 1
-
-
-def settle(database: Database, stock: Stock, order_id: OrderId) -> None:
-    """Give the stock of a cancelling order back and make it cancelled. Can be repeated, also at once.
-
-    Raises `ProductUnavailable`: then the order stays cancelling for the next one who tries.
-    """
-    stock.release(order_id)
-    statement = (
-        update(table)
-        .where(table.c.id == order_id, orders.has(Status.CANCELLING))
-        .values(**orders.columns(Status.CANCELLED), cancelled_at=func.now())
-    )
-    with database.begin() as connection:
-        connection.execute(statement)
+        if connection.execute(statement).rowcount:
+            events.order_cancelled(connection, order_id)

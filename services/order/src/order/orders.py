@@ -1,8 +1,8 @@
 """Orders as their customers see them: one, or a page of them, newest first.
 
 An order begins as pending and is then placed, or releasing and then gone. A placed one can be
-cancelling and then cancelled. What is pending or releasing nobody sees: it is not an order yet,
-or never became one.
+cancelled; inside it is cancelling until product knows. What is pending or releasing nobody sees:
+it is not an order yet, or never became one.
 
 Problem
     OrderMissing   the customer has no order with this id
@@ -33,7 +33,7 @@ class Status(StrEnum):
     PENDING = "pending"  # the stock is being reserved
     RELEASING = "releasing"  # it failed: the reservation goes, then the row
     PLACED = "placed"
-    CANCELLING = "cancelling"  # the reservation goes, then it is cancelled
+    CANCELLING = "cancelling"  # product is yet to be told
     CANCELLED = "cancelled"
 
 
@@ -102,9 +102,21 @@ def read(database: Database, customer: CustomerId, *, order_id: OrderId) -> Orde
     return found[0]
 
 
-def page(database: Database, customer: CustomerId, *, after: OrderId | None, limit: int) -> Page:
-    """Return up to `limit` of the customer's orders, the newest first, or the newest before `after`."""
+def page(
+    database: Database,
+    customer: CustomerId,
+    *,
+    after: OrderId | None,
+    limit: int,
+    status: Status | None = None,
+) -> Page:
+    """Return up to `limit` of the customer's orders, the newest first, or the newest before `after`.
+
+    All that the customer sees, or those of a status.
+    """
     chosen = _visible_to(customer).limit(limit + 1)
+    if status is not None:
+        chosen = chosen.where(has(status))
     if after is not None:
         chosen = chosen.where(_placed_before(customer, after))
     with database.connect() as connection:
@@ -169,8 +181,13 @@ def _order(rows: Iterable[Row[Any]]) -> Order:
     items = (Item(row.product_id, row.quantity, row.unit_price) for row in (first, *rest))
     return Order(
         id=OrderId(first.id),
-        status=status_of(first),
+        status=_shown_status(first),
         items=tuple(items),
         created_at=first.created_at,
         cancelled_at=first.cancelled_at,
     )
+
+
+def _shown_status(row: Row[Any]) -> Status:
+    # What this release cancelled is cancelled at once; what an older one did, when product has answered.
+    return Status.CANCELLED if row.cancelled_at else status_of(row)

@@ -1,24 +1,31 @@
-"""The routes of order: parse, call the domain, render. All of them are about the token's subject."""
+"""The operations of order: parse, call the domain, render. All of them are about the token's subject.
+
+They are written for the newest version of the interface; `changes` leads from and to the others.
+"""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated
 from uuid import UUID
 
-from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
-from pydantic import AfterValidator, BaseModel, Field
+from flask import request
 
-from order import cancellation, orders, placement
-from order.orders import CustomerId, Order, OrderId, ProductId
+from order import cancellation, orders, placement, shapes
+from order.changes import CHANGES, VERSIONS
+from order.changes.v3 import next_link
+from order.cursor import cursor_after, order_before
+from order.orders import CustomerId, Order, OrderId, ProductId, Status
 from order.placement import Purchase, Wanted
+from order.shapes import OrderHeaders, PageQuery, WantedOrder
 from order.stock import Stock
-from platform_kit import Business, Database, Problem, TokenVerifier, parse
+from platform_kit import Business, Database, Problem, TokenVerifier, parse, parse_query
+from platform_kit.api import Api, Clock, utc_now
 
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
-# PostgreSQL's bigint ends here, and with it product's ids.
-_HIGHEST_ID = 2**63 - 1
+MISSING = {404: ["order_missing"]}
+STOCK_UNKNOWN = {503: ["product_unavailable"]}
+REPLAYED = {"Idempotency-Replayed": "true"}
 
 purchases = Business("orders")
 
@@ -34,73 +41,82 @@ class KeyInvalid(Problem):
         )
 
 
-class WantedItem(BaseModel):
-    """An item in the body of POST /orders."""
+def routes(
+    database: Database, verifier: TokenVerifier, stock: Stock, *, clock: Clock = utc_now
+) -> Api:
+    """Return order's interface."""
+    api = Api(VERSIONS, CHANGES, clock=clock)
 
-    product_id: Annotated[int, Field(strict=True, ge=1, le=_HIGHEST_ID)]
-    quantity: Annotated[int, Field(strict=True, ge=1, le=10_000)]
-
-
-def _each_once(items: list[WantedItem]) -> list[WantedItem]:
-    if len({item.product_id for item in items}) < len(items):
-        message = "name each product once"
-        raise ValueError(message)
-    return items
-
-
-class WantedOrder(BaseModel):
-    """The body of POST /orders."""
-
-    # A call to product each, for its price: 20 of them are done in a tenth of a second.
-    items: Annotated[
-        list[WantedItem], Field(min_length=1, max_length=20), AfterValidator(_each_once)
-    ]
-
-
-class PageQuery(BaseModel):
-    """The query of GET /orders."""
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    after: UUID | None = None
-
-
-def routes(database: Database, verifier: TokenVerifier, stock: Stock) -> Blueprint:
-    """Return the blueprint of order's routes."""
-    blueprint = Blueprint("order", __name__)
-
-    @blueprint.post("/orders")
-    def place() -> ResponseReturnValue:
+    @api.operation(
+        "POST /orders",
+        headers=OrderHeaders,
+        body=WantedOrder,
+        answer=shapes.Order,
+        statuses=(201, 200),
+        refusals={
+            400: ["key_invalid"],
+            404: ["product_missing"],
+            409: ["out_of_stock", "order_in_progress"],
+            422: ["key_reused"],
+            **STOCK_UNKNOWN,
+        },
+        secured=True,
+    )
+    def place_order() -> tuple[shapes.Order, int, Mapping[str, str]]:
+        """Place an order; 200 with Idempotency-Replayed if the key's order was placed before."""
         customer = CustomerId(verifier.subject())
         purchase = Purchase(customer, key=_key(), items=_wanted(parse(WantedOrder)))
         with purchases.attempt() as attempt:
             placed = placement.place(database, stock, purchase)
             if placed.is_replay:
                 attempt.repeated()
-                return _rendered(placed.order), 200, {"Idempotency-Replayed": "true"}
+                return _rendered(placed.order), 200, REPLAYED
             attempt.success()
-        return _rendered(placed.order), 201
+        return _rendered(placed.order), 201, {}
 
-    @blueprint.get("/orders")
-    def list_orders() -> ResponseReturnValue:
+    @api.operation(
+        "GET /orders",
+        query=PageQuery,
+        answer=shapes.OrderPage,
+        refusals={400: ["cursor_invalid"]},
+        secured=True,
+    )
+    def list_orders() -> shapes.OrderPage:
+        """List the orders of the customer whose token it is, the newest first, a page at a time."""
         customer = CustomerId(verifier.subject())
-        query = PageQuery.model_validate(request.args.to_dict())
-        after = OrderId(query.after) if query.after else None
-        page = orders.page(database, customer, after=after, limit=query.limit)
-        next_after = str(page.next_after) if page.next_after else None
-        return {"items": [_rendered(each) for each in page.items], "next_after": next_after}
+        query = parse_query(PageQuery)
+        page = orders.page(
+            database,
+            customer,
+            after=None if query.cursor is None else order_before(query.cursor),
+            limit=query.limit,
+            status=None if query.status is None else Status(query.status),
+        )
+        return shapes.OrderPage(
+            items=[_rendered(each) for each in page.items], next=_next(page, query)
+        )
 
-    @blueprint.get("/orders/<uuid:order_id>")
-    def read_order(order_id: UUID) -> ResponseReturnValue:
+    @api.operation(
+        "GET /orders/<uuid:order_id>", answer=shapes.Order, refusals=MISSING, secured=True
+    )
+    def read_order(order_id: UUID) -> shapes.Order:
+        """Read an order of the customer whose token it is."""
         customer = CustomerId(verifier.subject())
         return _rendered(orders.read(database, customer, order_id=OrderId(order_id)))
 
-    @blueprint.post("/orders/<uuid:order_id>/cancel")
-    def cancel(order_id: UUID) -> ResponseReturnValue:
+    @api.operation(
+        "POST /orders/<uuid:order_id>/cancel",
+        answer=shapes.Order,
+        refusals={**MISSING, **STOCK_UNKNOWN},
+        secured=True,
+    )
+    def cancel_order(order_id: UUID) -> shapes.Order:
+        """Cancel an order and give its stock back; one that is cancelled already stays as it is."""
         customer = CustomerId(verifier.subject())
-        found = cancellation.cancel(database, stock, customer, order_id=OrderId(order_id))
+        found = cancellation.cancel(database, customer, order_id=OrderId(order_id))
         return _rendered(found)
 
-    return blueprint
+    return api
 
 
 def _key() -> str:
@@ -114,24 +130,30 @@ def _wanted(order: WantedOrder) -> frozenset[Wanted]:
     return frozenset(Wanted(ProductId(item.product_id), item.quantity) for item in order.items)
 
 
-def _rendered(order: Order) -> dict[str, object]:
+def _next(page: orders.Page, query: PageQuery) -> str | None:
+    if page.next_after is None:
+        return None
+    return next_link(cursor_after(page.next_after), limit=query.limit, status=query.status)
+
+
+def _rendered(order: Order) -> shapes.Order:
     items = [
-        {
-            "product_id": item.product_id,
-            "quantity": item.quantity,
-            "unit_price": _money(item.unit_price),
-        }
+        shapes.Item(
+            product_id=item.product_id,
+            quantity=item.quantity,
+            unit_price_cents=_cents(item.unit_price),
+        )
         for item in order.items
     ]
-    return {
-        "id": str(order.id),
-        "status": order.status,
-        "items": items,
-        "total": _money(order.total),
-        "created_at": order.created_at.isoformat(),
-        "cancelled_at": order.cancelled_at.isoformat() if order.cancelled_at else None,
-    }
+    return shapes.Order(
+        id=order.id,
+        status=order.status,
+        items=items,
+        total_cents=_cents(order.total),
+        created_at=order.created_at.isoformat(),
+        cancelled_at=order.cancelled_at.isoformat() if order.cancelled_at else None,
+    )
 
 
-def _money(amount: Decimal) -> str:
-    return f"{amount:.2f}"
+def _cents(amount: Decimal) -> int:
+    return int(amount.scaleb(2))

@@ -2,6 +2,7 @@
 
 Every instance runs one. An order is claimed by a short transaction, and by nobody else for a
 while, so no row is locked during a call to product, and one that fails makes room for the others.
+A cancelled order of which product is yet to hear is no leftover: its event is in the outbox.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """An order that nobody works on: releasing or cancelling."""
+    """An order that nobody works on: releasing, or left cancelling by a release before 1.2.0."""
 
     order_id: OrderId
     status: Status
@@ -60,15 +61,21 @@ class Sweeper:
         return count
 
     def _settle(self, leftover: Leftover) -> None:
-        undo = cancellation if leftover.status is Status.CANCELLING else placement
-        undo.settle(self._database, self._stock, leftover.order_id)
+        if leftover.status is Status.CANCELLING:
+            cancellation.take_over(self._database, leftover.order_id)
+        else:
+            placement.settle(self._database, self._stock, leftover.order_id)
 
 
 def claim(database: Database) -> Leftover | None:
     """Return the oldest leftover, which no other sweeper gets now; a pending one becomes releasing."""
     oldest = (
         select(orders.c.id)
-        .where(unsettled, orders.c.touched_at < func.now() - LEFT_OVER_AFTER)
+        .where(
+            unsettled,
+            orders.c.cancelled_at.is_(None),
+            orders.c.touched_at < func.now() - LEFT_OVER_AFTER,
+        )
         .order_by(orders.c.touched_at)
         .limit(1)
         .with_for_update(skip_locked=True)

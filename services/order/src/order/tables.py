@@ -23,6 +23,8 @@ from sqlalchemy import (
     or_,
 )
 
+from platform_kit.events import outbox_table
+
 metadata = MetaData()
 
 
@@ -81,3 +83,5 @@ order_items = Table(
     Column("unit_price", Numeric(12, 2), nullable=False),
     CheckConstraint("quantity > 0", name="order_items_quantity"),
 )
+
+outbox = outbox_table(metadata)

@@ -4,8 +4,12 @@ from flask import Flask
 
 from platform_kit import Database, create_app, load_settings
 from platform_kit.api import Clock, utc_now
+from platform_kit.events import Inbox
+from product.events import EFFECTS
+from product.flags import FLAGS
 from product.routes import routes
 from product.settings import ProductSettings
+from product.tables import inbox
 
 
 def create(*, clock: Clock = utc_now) -> Flask:
@@ -15,8 +19,11 @@ def create(*, clock: Clock = utc_now) -> Flask:
     """
     settings = load_settings(ProductSettings)
     database = Database(settings.database)
+    events = Inbox(database, inbox, EFFECTS)
     return create_app(
         "product",
-        api=routes(database, clock=clock),
+        api=routes(database, events, clock=clock),
         database=database,
+        flags=FLAGS,
+        events=(events,),
     )

@@ -4,11 +4,12 @@ Problem
     ProductMissing   no product has this id
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NewType
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 
 from platform_kit import Database, Problem
 from product.tables import products
@@ -33,6 +34,17 @@ class Product:
     stock: int
     description: str
     category: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which products to show: those that are all of this. None asks for nothing."""
+
+    category: str | None = None
+    name: str | None = None
+    cents_from: int | None = None
+    cents_to: int | None = None
+    in_stock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +78,33 @@ def read(database: Database, product_id: ProductId) -> Product:
     return product_of(row)
 
 
-def page(database: Database, *, after: ProductId, limit: int, category: str | None = None) -> Page:
-    """Return up to `limit` products with ids above `after`, lowest first: all, or a category's."""
+def page(database: Database, *, after: ProductId, limit: int, wanted: Wanted) -> Page:
+    """Return up to `limit` of the wanted products with ids above `after`, lowest first."""
     statement = (
-        select(products).where(products.c.id > after).order_by(products.c.id).limit(limit + 1)
+        select(products)
+        .where(products.c.id > after, *_conditions(wanted))
+        .order_by(products.c.id)
+        .limit(limit + 1)
     )
-    if category is not None:
-        statement = statement.where(products.c.category == category)
     with database.connect() as connection:
         found = [product_of(row) for row in connection.execute(statement)]
     # The one too many is not shown: it says that there is a next page.
     items = tuple(found[:limit])
     return Page(items=items, next_after=items[-1].id if len(found) > limit else None)
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.category is not None:
+        yield products.c.category == wanted.category
+    if wanted.name is not None:
+        # No index: what has to be looked at is a catalogue, of some ten thousand names.
+        yield products.c.name.icontains(wanted.name, autoescape=True)
+    if wanted.cents_from is not None:
+        yield products.c.price_cents >= wanted.cents_from
+    if wanted.cents_to is not None:
+        yield products.c.price_cents <= wanted.cents_to
+    if wanted.in_stock:
+        yield products.c.stock > 0
 
 
 def product_of(row: Row[tuple[int, str, str, str, int, int, str | None]]) -> Product:

@@ -87,16 +87,21 @@ def reserve(database: Database, reservation_id: ReservationId, items: Iterable[I
 def release(database: Database, reservation_id: ReservationId) -> None:
     """Give the items back to the stock if that was not done yet; an unknown id is refused from now on."""
     with database.begin() as connection:
-        if _write_down(connection, reservation_id, released_at=func.now()):
-            return
-        statement = (
-            update(reservations)
-            .where(reservations.c.id == reservation_id, reservations.c.released_at.is_(None))
-            .values(released_at=func.now())
-        )
-        if connection.execute(statement).rowcount:
-            for item in _items(connection, reservation_id):
-                _give_back(connection, item)
+        release_in(connection, reservation_id)
+
+
+def release_in(connection: Connection, reservation_id: ReservationId) -> None:
+    """Do so in a transaction of the caller's."""
+    if _write_down(connection, reservation_id, released_at=func.now()):
+        return
+    statement = (
+        update(reservations)
+        .where(reservations.c.id == reservation_id, reservations.c.released_at.is_(None))
+        .values(released_at=func.now())
+    )
+    if connection.execute(statement).rowcount:
+        for item in _items(connection, reservation_id):
+            _give_back(connection, item)
 
 
 def _write_down(

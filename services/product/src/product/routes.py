@@ -6,14 +6,14 @@ They are written for the newest version of the interface; `changes` leads from a
 from decimal import Decimal
 from uuid import UUID
 
-from flask import request
-
-from platform_kit import Business, Database, parse
+from platform_kit import Business, Database, client_address, parse, parse_query
 from platform_kit.api import Api, Clock, utc_now
+from platform_kit.events import Event, Inbox, Receipt
 from product import inventory, products, reservations, shapes
 from product.changes import CHANGES, VERSIONS
 from product.changes.v3 import next_link
-from product.products import Product, ProductId
+from product.flags import HIDE_SOLD_OUT
+from product.products import Product, ProductId, Wanted
 from product.reservations import Item, ReservationId
 from product.shapes import NewProduct, PageQuery, StockChange, WantedReservation
 
@@ -22,21 +22,29 @@ MISSING = {404: ["product_missing"]}
 holds = Business("reservations")
 
 
-def routes(database: Database, *, clock: Clock = utc_now) -> Api:
+def routes(database: Database, inbox: Inbox, *, clock: Clock = utc_now) -> Api:
     """Return product's interface."""
     api = Api(VERSIONS, CHANGES, clock=clock)
 
     @api.operation("GET /products", query=PageQuery, answer=shapes.ProductPage)
     def list_products() -> shapes.ProductPage:
         """List products in the order of their ids, a page at a time."""
-        query = PageQuery.model_validate(request.args.to_dict())
-        page = products.page(
-            database, after=ProductId(query.after), limit=query.limit, category=query.category
+        query = parse_query(PageQuery)
+        wanted = Wanted(
+            category=query.category,
+            name=query.name,
+            cents_from=query.price_cents_from,
+            cents_to=query.price_cents_to,
+            # Nobody says here who they are: each stays with what their address has.
+            in_stock=query.in_stock or HIDE_SOLD_OUT.on(client_address() or ""),
         )
-        after, limit, category = page.next_after, query.limit, query.category
+        page = products.page(
+            database, after=ProductId(query.after), limit=query.limit, wanted=wanted
+        )
+        after = page.next_after
         return shapes.ProductPage(
             items=[_rendered(item) for item in page.items],
-            next=None if after is None else next_link(after, limit=limit, category=category),
+            next=None if after is None else next_link(after, query),
         )
 
     @api.operation("GET /products/<int:product_id>", answer=shapes.Product, refusals=MISSING)
@@ -103,6 +111,11 @@ def routes(database: Database, *, clock: Clock = utc_now) -> Api:
     def release(reservation_id: UUID) -> None:
         """Give a reservation's items back. For other services only."""
         reservations.release(database, ReservationId(reservation_id))
+
+    @api.operation("POST /events", body=Event, answer=Receipt)
+    def take_event() -> Receipt:
+        """Take an event; its effect it has once, however often it comes. For other services only."""
+        return inbox.take(parse(Event))
 
     return api
 

@@ -3,36 +3,72 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from product.products import HIGHEST_ID
 
 # What warehouses and shops print on labels.
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
+# Unicode's, which is taken off around a text. Spelt out: what `\s` means differs from one dialect to the next. The
+# documents say what may be sent: white space around does not count, so the lengths are in the patterns.
+_WHITE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
 # 200 holds the titles that shops show in a line; control characters would break the line.
+_EDGE = rf"[^{_WHITE}\x00-\x1f\x7f]"
 Name = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^[:cntrl:]]+$"
     ),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "1 to 200 characters, white space around not counted; no control characters",
+            "pattern": rf"^[{_WHITE}]*{_EDGE}(?:[^\x00-\x1f\x7f]{{0,198}}{_EDGE})?[{_WHITE}]*$",
+        }
+    ),
 ]
 
 # A paragraph or two; line breaks are wanted here. PostgreSQL's text has no NUL.
+_INK = rf"[^{_WHITE}\x00]"
 Description = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")
+    str,
+    StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "up to 2000 characters, white space around not counted; no NUL",
+            "pattern": rf"^[{_WHITE}]*(?:{_INK}(?:[^\x00]{{0,1998}}{_INK})?[{_WHITE}]*)?$",
+        }
+    ),
 ]
 
 # One word of a URL: "green-tea".
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# JSON has one kind of number: 3.0 is 3, to JSON Schema too. A text is none, and true is not 1.
+Whole = BeforeValidator(_whole)
+
 # No more than the column of 1.1.0 takes: numeric(12, 2). Whole cents: a fraction is another number in another client.
-PriceCents = Annotated[int, Field(strict=True, ge=0, le=999_999_999_999)]
+PriceCents = Annotated[int, Field(strict=True, ge=0, le=999_999_999_999), Whole]
 
 # A thousand million: what is reserved fits into the column on top of it, over and over.
-Stock = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
+Stock = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000), Whole]
 
-Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000), Whole]
 
 
 class NewProduct(BaseModel):
@@ -64,12 +100,34 @@ class Product(BaseModel):
     category: str | None
 
 
-class PageQuery(BaseModel):
-    """Which products to list."""
+def _plain_truth(value: object) -> object:
+    if value not in {"true", "false"}:
+        message = "say true or false"
+        raise ValueError(message)
+    return value == "true"
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    after: Annotated[int, Field(ge=0, le=HIGHEST_ID)] = 0
-    category: Category | None = None
+
+# As text, since it comes in a query: pydantic would take "yes" and "0" as well.
+Truth = Annotated[bool, BeforeValidator(_plain_truth)]
+Limit = Annotated[int, Field(ge=1, le=100)]
+After = Annotated[int, Field(ge=0, le=HIGHEST_ID)]
+Cents = Annotated[int, Field(ge=0, le=999_999_999_999)]
+# Somewhere in a name, so no longer than one.
+Words = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^[:cntrl:]]+$")]
+
+
+class PageQuery(BaseModel):
+    """Which products to list: those that are all of what is said."""
+
+    limit: Annotated[Limit, Field(description="how many at most")] = 20
+    after: Annotated[After, Field(description="only those with ids above this one")] = 0
+    category: Annotated[Category | None, Field(description="of this category")] = None
+    name: Annotated[
+        Words | None, Field(description="with this in the name, in capitals or not")
+    ] = None
+    price_cents_from: Annotated[Cents | None, Field(description="at this price or above")] = None
+    price_cents_to: Annotated[Cents | None, Field(description="at this price or below")] = None
+    in_stock: Annotated[Truth, Field(description="only those that can be reserved")] = False
 
 
 class ProductPage(BaseModel):
@@ -82,7 +140,7 @@ class ProductPage(BaseModel):
 class WantedItem(BaseModel):
     """So many of one product."""
 
-    product_id: Annotated[int, Field(strict=True, ge=1, le=HIGHEST_ID)]
+    product_id: Annotated[int, Field(strict=True, ge=1, le=HIGHEST_ID), Whole]
     quantity: Quantity
 
 

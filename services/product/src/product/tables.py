@@ -17,6 +17,8 @@ from sqlalchemy import (
     func,
 )
 
+from platform_kit.events import inbox_table
+
 metadata = MetaData()
 
 # The last line of defence: no code, not even wrong code, can leave a stock below zero.
@@ -52,3 +54,5 @@ reservation_items = Table(
     Column("quantity", Integer, nullable=False),
     CheckConstraint("quantity > 0", name="reservation_items_quantity"),
 )
+
+inbox = inbox_table(metadata)

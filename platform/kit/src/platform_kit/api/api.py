@@ -17,6 +17,7 @@ from platform_kit.api.version import Version
 Clock = Callable[[], datetime]
 
 NO_REFUSALS: Mapping[int, Sequence[str]] = {}
+NO_HEADERS: Mapping[str, str] = {}
 
 
 def utc_now() -> datetime:
@@ -47,22 +48,25 @@ class Api:
         self.clock = clock
         self.operations: list[Operation] = []
 
-    def operation(
+    def operation(  # noqa: PLR0913  # the parts of an operation, each by its name
         self,
         call: str,
         *,
         body: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
+        headers: type[BaseModel] | None = None,
         answer: type[BaseModel] | None = None,
         statuses: Sequence[int] = (200,),
+        answer_headers: Mapping[str, str] = NO_HEADERS,
         refusals: Mapping[int, Sequence[str]] = NO_REFUSALS,
         secured: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare what the decorated handler answers, by method and path: `PUT /products/<int:product_id>`.
 
-        The handler reads `body` with `parse`, and `query` as it likes. `statuses` are those of success, the usual one
-        first; `refusals` the codes of the handler's own problems by their status. What the kit refuses by itself needs
-        no mention.
+        The handler reads `body` with `parse`, `query` with `parse_query`, and `headers`, which the document names by
+        their aliases, as it likes. `statuses` are those of success, the usual one first, and `answer_headers` go along
+        with them; `refusals` are the codes of the handler's own problems by their status. What the kit refuses by
+        itself needs no mention.
         """
         method, _, path = call.partition(" ")
 
@@ -74,8 +78,10 @@ class Api:
                     path=path,
                     body=body,
                     query=query,
+                    headers=headers,
                     answer=answer,
                     statuses=tuple(statuses),
+                    answer_headers=answer_headers,
                     refusals=refusals,
                     secured=secured,
                 )

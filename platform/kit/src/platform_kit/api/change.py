@@ -25,12 +25,15 @@ def unchanged(body: Body) -> Body:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What one operation's bodies were before a change, and how they are told in the other shape.
+    """What one operation's bodies and query were before a change, and how they are told in the other shape.
 
-    `request` gets the older body, with the fields that were sent, and returns the newer one. `response` gets
-    the newer answer and returns the older one. A shape that is not named is as it was.
+    `request` gets the older body, with the fields that were sent, and returns the newer one; `asked` does the same
+    with a query, which needs none where it only had fewer parameters. `response` gets the newer answer and returns the
+    older one. A shape that is not named is as it was.
     """
 
+    query: type[BaseModel] | None = None
+    asked: Step = unchanged
     body: type[BaseModel] | None = None
     request: Step = unchanged
     answer: type[BaseModel] | None = None

@@ -9,7 +9,7 @@ shapes from a decorator of the handler. JSON Schema is the bulk of the work, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from pydantic_core import core_schema
 
 from platform_kit.api.api import Api
 from platform_kit.api.operation import Operation, Shape
-from platform_kit.api.refusals import SHAPES, Refusal, refusals
+from platform_kit.api.refusals import Refusal, refusals, shape_of
 from platform_kit.api.version import Version
 
 Document = dict[str, Any]
@@ -77,11 +77,16 @@ def document(service: str, api: Api, version: Version) -> Document:
 
 def _schemas(shapes: tuple[Shape, ...], version: Version) -> tuple[References, Document]:
     """Return where each model's schema is, and all schemas by their names."""
-    refused = {status for shape in shapes for status in refusals(shape.operation, version)}
+    refused = {
+        shape_of(code)
+        for shape in shapes
+        for codes in refusals(shape.operation, version).values()
+        for code in codes
+    }
     wanted: list[tuple[type[BaseModel], Mode]] = [
         *((shape.body, "validation") for shape in shapes if shape.body),
         *((shape.answer, "serialization") for shape in shapes if shape.answer),
-        *((SHAPES.get(status, Refusal), "serialization") for status in sorted(refused)),
+        *((model, "serialization") for model in sorted(refused, key=lambda model: model.__name__)),
     ]
     references, definitions = models_json_schema(
         list(dict.fromkeys(wanted)), ref_template=_REFERENCE, schema_generator=PortableSchema
@@ -113,7 +118,11 @@ def _operation(shape: Shape, version: Version, references: References) -> Docume
     described: Document = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
+        "parameters": [
+            *_path_parameters(operation),
+            *_parameters(shape.query, "query"),
+            *_parameters(operation.headers, "header"),
+        ],
         "responses": _responses(shape, version, references),
     }
     if shape.body:
@@ -134,13 +143,25 @@ def _path_parameters(operation: Operation) -> Iterator[Document]:
         yield {"name": found["name"], "in": "path", "required": True, "schema": schema}
 
 
-def _query_parameters(operation: Operation) -> Iterator[Document]:
-    if operation.query is None:
+def _parameters(model: type[BaseModel] | None, place: str) -> Iterator[Document]:
+    if model is None:
         return
-    schema = operation.query.model_json_schema(schema_generator=PortableSchema)
+    schema = model.model_json_schema(schema_generator=PortableSchema)
     for name, described in schema["properties"].items():
         required = name in schema.get("required", ())
-        yield {"name": name, "in": "query", "required": required, "schema": described}
+        parameter = {"name": name, "in": place, "required": required}
+        if "description" in described:
+            parameter["description"] = described.pop("description")
+        yield {**parameter, "schema": _without_null(described)}
+
+
+def _without_null(schema: Document) -> Document:
+    """Return the schema of a value of a query, which cannot say null: it is left out."""
+    some = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(some) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+    return {**rest, **some[0]}
 
 
 def _responses(shape: Shape, version: Version, references: References) -> Document:
@@ -150,22 +171,38 @@ def _responses(shape: Shape, version: Version, references: References) -> Docume
         if shape.answer:
             schema = references[shape.answer, "serialization"]
             responses[status]["content"] = {JSON: {"schema": schema}}
+        if said := shape.operation.answer_headers:
+            responses[status]["headers"] = {name: _always(value) for name, value in said.items()}
     for status, codes in refusals(shape.operation, version).items():
-        model = references[SHAPES.get(status, Refusal), "serialization"]
-        schema = {"allOf": [model, {"properties": {"code": {"enum": list(codes)}}}]}
         responses[status] = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
-            "content": {PROBLEM: {"schema": schema}},
+            "content": {PROBLEM: {"schema": _refusal(codes, references)}},
         }
     for response in responses.values():
         if version.dates():
-            response["headers"] = {
+            dated = {
                 name: {"$ref": f"#/components/headers/{name}"} for name in _date_headers(version)
             }
+            response["headers"] = {**response.get("headers", {}), **dated}
     return {str(status): responses[status] for status in sorted(responses)}
 
 
+def _refusal(codes: Sequence[str], references: References) -> Document:
+    """Return the schema of a status's problems: one for each shape that its codes have."""
+    by_shape: dict[type[Refusal], list[str]] = {}
+    for code in codes:
+        by_shape.setdefault(shape_of(code), []).append(code)
+    schemas: list[Document] = [
+        {"allOf": [references[model, "serialization"], {"properties": {"code": {"enum": some}}}]}
+        for model, some in by_shape.items()
+    ]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
 def _date_headers(version: Version) -> Document:
-    said = {name: {"type": "string", "const": value} for name, value in version.dates().items()}
-    schemas: Document = {**said, "Link": {"type": "string"}}
-    return {name: {"required": True, "schema": schema} for name, schema in schemas.items()}
+    dates = {name: _always(value) for name, value in version.dates().items()}
+    return {**dates, "Link": {"required": True, "schema": {"type": "string"}}}
+
+
+def _always(value: str) -> Document:
+    return {"required": True, "schema": {"type": "string", "const": value}}

@@ -17,7 +17,7 @@ from platform_kit.api.api import Api
 from platform_kit.api.consumer import Consumers
 from platform_kit.api.document import Document, document
 from platform_kit.api.links import Links
-from platform_kit.api.operation import Shape
+from platform_kit.api.operation import Answered, Operation, Shape
 from platform_kit.api.page import PAGE_HEADERS, page
 from platform_kit.api.version import Version
 from platform_kit.instance import Instance
@@ -58,13 +58,25 @@ def _view(shape: Shape) -> Callable[..., ResponseReturnValue]:
     def view(**arguments: object) -> ResponseReturnValue:
         g.platform_shape = shape
         answered = shape.operation.handler(**arguments)
-        usual = shape.operation.statuses[0]
-        body, status = answered if isinstance(answered, tuple) else (answered, usual)
-        if isinstance(body, BaseModel):
-            return shape.down(body.model_dump(mode="json")), status
-        return "", status
+        body, status, headers = _parts(shape.operation, answered)
+        if body is None:
+            return "", status, headers
+        return shape.down(body.model_dump(mode="json")), status, headers
 
     return view
+
+
+def _parts(
+    operation: Operation, answered: Answered
+) -> tuple[BaseModel | None, int, dict[str, str]]:
+    always = operation.answer_headers
+    match answered:
+        case (body, status, headers):
+            return body, status, {**always, **headers}
+        case (body, status):
+            return body, status, {**always}
+        case body:
+            return body, operation.statuses[0], {**always}
 
 
 def _serve_document(app: Flask, api: Api, version: Version) -> None:

@@ -10,8 +10,13 @@ from pydantic import BaseModel
 
 from platform_kit.api.change import Body, Translation
 
-# What a handler returns: a model or nothing, with a status where it is not the operation's first one.
-Answered = BaseModel | None | tuple[BaseModel | None, int]
+# What a handler returns: a model or nothing, with a status where it is not the operation's first one, and headers.
+Answered = (
+    BaseModel
+    | None
+    | tuple[BaseModel | None, int]
+    | tuple[BaseModel | None, int, Mapping[str, str]]
+)
 Handler = Callable[..., Answered]
 
 
@@ -24,8 +29,10 @@ class Operation:
     path: str
     body: type[BaseModel] | None
     query: type[BaseModel] | None
+    headers: type[BaseModel] | None
     answer: type[BaseModel] | None
     statuses: tuple[int, ...]
+    answer_headers: Mapping[str, str]
     refusals: Mapping[int, Sequence[str]]
     secured: bool
 
@@ -45,6 +52,7 @@ class Shape:
     """An operation as the clients of one version see it, with the steps that lead to the handler."""
 
     operation: Operation
+    query: type[BaseModel] | None
     body: type[BaseModel] | None
     answer: type[BaseModel] | None
     steps: tuple[Translation, ...]
@@ -52,10 +60,12 @@ class Shape:
     @classmethod
     def of(cls, operation: Operation, steps: tuple[Translation, ...]) -> Shape:
         """Return the shape below these steps: of each kind, the first that one of them names."""
+        queries = [step.query for step in steps if step.query]
         bodies = [step.body for step in steps if step.body]
         answers = [step.answer for step in steps if step.answer]
         return cls(
             operation=operation,
+            query=queries[0] if queries else operation.query,
             body=bodies[0] if bodies else operation.body,
             answer=answers[0] if answers else operation.answer,
             steps=steps,
@@ -67,6 +77,13 @@ class Shape:
         for step in self.steps:
             body = step.request(body)
         return body
+
+    def up_query(self, asked: BaseModel) -> Body:
+        """Return a request's query in the newest shape: what was asked for, and what follows from it."""
+        query = asked.model_dump(exclude_unset=True)
+        for step in self.steps:
+            query = step.asked(query)
+        return query
 
     def down(self, body: Body) -> Body:
         """Return an answer's body in this version's shape."""

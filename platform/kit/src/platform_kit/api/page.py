@@ -13,13 +13,20 @@ PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsaf
 
 def page(document: dict[str, Any]) -> str:
     """Return the document as HTML."""
-    return _template().render(document=document, type_of=type_of)
+    return _template().render(document=document, type_of=type_of, shapes_of=shapes_of)
+
+
+def shapes_of(schema: dict[str, Any]) -> list[str]:
+    """Return the names of the shapes that a body may have."""
+    return [type_of(each) for each in schema.get("anyOf", [schema])]
 
 
 def type_of(schema: dict[str, Any]) -> str:
     """Return what a schema allows, in a few words: `string, at most 100 characters`."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
+    if "allOf" in schema:
+        return type_of(schema["allOf"][0])  # the shape; the others narrow it
     if "anyOf" in schema:
         return " or ".join(type_of(each) for each in schema["anyOf"])
     if schema.get("type") == "array":

@@ -62,7 +62,15 @@ class VersionGone(Refusal):
     documentation: str
 
 
-SHAPES: Mapping[int, type[Refusal]] = {410: VersionGone, 422: InvalidRequest}
+SHAPES: Mapping[str, type[Refusal]] = {
+    "version_gone": VersionGone,
+    "invalid_request": InvalidRequest,
+}
+
+
+def shape_of(code: str) -> type[Refusal]:
+    """Return the shape of the problems with a code."""
+    return SHAPES.get(code, Refusal)
 
 
 def refusals(operation: Operation, version: Version) -> dict[int, tuple[str, ...]]:

@@ -1,4 +1,7 @@
-"""v2: a price is a whole number of cents. v1 had it as a text with two decimals, and took a number too."""
+"""v2: a price is a whole number of cents, and a list can be searched.
+
+v1 had the price as a text with two decimals, and took a number too.
+"""
 
 from decimal import Decimal
 from typing import Annotated
@@ -6,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from platform_kit.api import Body, Change, Translation
-from product.shapes import Category, Description, Name, Sku, Stock
+from product.shapes import After, Category, Description, Limit, Name, Sku, Stock
 
 Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 
@@ -32,6 +35,14 @@ class Product(BaseModel):
     stock: int
     description: str
     category: str | None
+
+
+class PageQuery(BaseModel):
+    """Which products to list."""
+
+    limit: Limit = 20
+    after: After = 0
+    category: Category | None = None
 
 
 class ProductPage(BaseModel):
@@ -61,9 +72,12 @@ def all_in_decimals(body: Body) -> Body:
 
 CHANGE = Change(
     "v2",
-    says="Write and read price_cents, a whole number, instead of price: 450 for what was 4.50.",
+    says=(
+        "Write and read price_cents, a whole number, instead of price: 450 for what was 4.50. The list can be "
+        "searched by name, price_cents_from, price_cents_to and in_stock, of which v1 took no notice."
+    ),
     operations={
-        "list_products": Translation(answer=ProductPage, response=all_in_decimals),
+        "list_products": Translation(query=PageQuery, answer=ProductPage, response=all_in_decimals),
         "read_product": Translation(answer=Product, response=in_decimals),
         "add_product": Translation(
             body=NewProduct, request=in_cents, answer=Product, response=in_decimals

@@ -1,9 +1,11 @@
 """v3: a page of products links to the next one. v2 gave the id to ask for it with."""
 
+from urllib.parse import urlencode
+
 from pydantic import BaseModel
 
 from platform_kit.api import Body, Change, Translation
-from product.shapes import Product
+from product.shapes import PageQuery, Product
 
 
 class ProductPage(BaseModel):
@@ -13,10 +15,11 @@ class ProductPage(BaseModel):
     next_after: int | None
 
 
-def next_link(after: int, *, limit: int, category: str | None = None) -> str:
-    """Return where the page after that id is, relative to any page."""
-    narrowed = f"&category={category}" if category else ""
-    return f"products?after={after}&limit={limit}{narrowed}"
+def next_link(after: int, query: PageQuery) -> str:
+    """Return where the page after that id is, relative to any page, and asked for as that one was."""
+    asked = query.model_dump(exclude={"after"}, exclude_defaults=True)
+    texts = {name: "true" if value is True else value for name, value in asked.items()}
+    return f"products?{urlencode({'after': after, **texts})}"
 
 
 def next_after(link: str) -> int:
