@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -43,10 +43,16 @@ class Change:
         """Whether a call, `PUT /path`, or a message is one that the change is about."""
         return call.startswith(self.on)
 
-    def about(self, contract: Path, *, provider: str) -> set[str]:
-        """Return the interactions of a contract that the change is about."""
-        rows = json.loads(contract.read_text(encoding="utf-8"))["interactions"]
-        return {row["description"] for row in rows if self.is_about(_line(row, provider))}
+    def narrow(self, contracts: Sequence[Path], into: Path, *, provider: str) -> list[Path]:
+        """Write what the contracts say of what it is about into a folder; return the files. The rest it leaves alone."""
+        narrowed = []
+        for path in contracts:
+            contract = json.loads(path.read_text(encoding="utf-8"))
+            rows = [row for row in contract["interactions"] if self.is_about(_line(row, provider))]
+            if rows:
+                narrowed.append(into / path.name)
+                narrowed[-1].write_text(json.dumps({**contract, "interactions": rows}))
+        return narrowed
 
 
 class Changed:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
@@ -16,9 +17,12 @@ from contract.consumer import contract, play, receive, text
 from contract.tokens import Signer, access_token, closed_verifiers, keys
 from pact import match
 
+from order.events import Product
 from order.orders import Item, OrderId, ProductId
 from order.stock import OutOfStock, ProductMissing, ProductUnavailable, Stock
 from platform_kit import ServiceClient
+from platform_kit.events import Event
+from platform_kit.events.outbox import Claimed
 
 pytestmark = pytest.mark.contract
 
@@ -33,6 +37,14 @@ ORDER = OrderId(UUID("5b1c6f5e-8d0a-4c8e-9a53-0b7d3f0f7a10"))
 TWO_OF_TEA = [Item(TEA, 2, Decimal("4.50"))]
 RESERVATION = f"{API}/reservations/{ORDER}"
 WANTED = {"items": [{"product_id": TEA, "quantity": 2}]}
+CANCELLED = Event(
+    id=UUID("0d5d3f0e-2b57-4a43-9a39-6a1c0a8f6c11"),
+    type="OrderCancelled",
+    version=1,
+    key=str(ORDER),
+    at=datetime(2026, 12, 1, tzinfo=UTC),
+    data={"order_id": str(ORDER), "reservation_id": str(ORDER), **WANTED},
+)
 
 
 @contextmanager
@@ -40,6 +52,14 @@ def stock_at(url):
     """Order's client of product."""
     client = ServiceClient(url, "product")
     yield Stock(client)
+    client.close()
+
+
+@contextmanager
+def told_at(url):
+    """Order's relay, as far as it calls product."""
+    client = ServiceClient(url, "product")
+    yield Product(client)
     client.close()
 
 
@@ -151,6 +171,17 @@ def release_of_nothing(pact):
     stock.release(ORDER)
 
 
+def event(pact):
+    """Known to product, and not only confirmed: skipped, it would give nothing back."""
+    asked = pact.upon_receiving("an event of a cancelled order")
+    asked.given("a reservation", id=str(ORDER), product_id=TEA, quantity=2)
+    asked.with_request("POST", f"{API}/events").with_body(CANCELLED.model_dump(mode="json"), JSON)
+    asked.will_respond_with(200).with_body({"outcome": "applied"}, JSON)
+    product = yield
+
+    assert product.tell(Claimed(CANCELLED, 1, {})) == 200
+
+
 OF_PRODUCT = (
     price,
     price_of_nothing,
@@ -163,6 +194,7 @@ OF_PRODUCT = (
     repeated_release,
     release_of_nothing,
 )
+TOLD_TO_PRODUCT = (event,)
 OF_AUTH = (keys, access_token)
 
 
@@ -189,9 +221,15 @@ def test_order_asks_product_what_it_says_and_understands_the_answers(expectation
     play("order", "product", expectation, stock_at)
 
 
+@pytest.mark.parametrize("expectation", TOLD_TO_PRODUCT)
+def test_order_tells_product_what_it_says_and_takes_its_word(expectation):
+    """By its relay's own call: an answer that confirms nothing fails."""
+    play("order", "product", expectation, told_at)
+
+
 def test_the_contract_with_product_is_what_order_expects(write_contracts):
     """What is checked in is what product is held against."""
-    kept, made = contract("order", "product", OF_PRODUCT, write=write_contracts)
+    kept, made = contract("order", "product", OF_PRODUCT + TOLD_TO_PRODUCT, write=write_contracts)
 
     assert kept == made
 
