@@ -30,6 +30,7 @@ from werkzeug.test import TestResponse
 
 from order.app import create
 from order.events import Product, settle
+from order.flags import RESERVE_FIRST
 from order.orders import CustomerId, ProductId, status_of
 from order.placement import Purchase, Wanted
 from order.stock import Stock
@@ -375,6 +376,13 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], F
     yield start
     for each in opened:
         each.dispose() if isinstance(each, Database) else each.close()
+
+
+@pytest.fixture(params=[False, True], ids=["prices-first", "reserve-first"])
+def either_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Once with the flag off for everybody, and once with it on."""
+    with RESERVE_FIRST.override(request.param):
+        yield
 
 
 @pytest.fixture

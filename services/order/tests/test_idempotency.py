@@ -8,7 +8,7 @@ import pytest
 from order import placement
 from platform_kit import deadline
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("either_way")]
 
 
 def test_the_same_request_again_answers_the_same_order(ada, books, shop, tea):

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from order.events import Product, settle
+from order.flags import FLAGS
 from order.routes import routes
 from order.settings import OrderSettings
 from order.stock import Stock
@@ -28,6 +29,7 @@ def create(*, clock: Clock = utc_now) -> Flask:
         "order",
         api=routes(database, verifier, stock, clock=clock),
         database=database,
+        flags=FLAGS,
         dependencies=(product.dependency, *verifier.dependencies),
         background=(Sweeper(database, stock).run,),
         events=(Relay(database, outbox, Product(product).tell, settle=settle),),

@@ -5,6 +5,11 @@ product reserves its items under the order's id, and the order becomes placed (`
 fails is turned around (`abandon`, `settle`): the reservation is released, then the row deleted.
 A process that dies in between leaves a row that nobody sees, and the sweeper turns it around.
 
+Prices are asked for before the first step, or, behind the flag `reserve-first`, between the second
+and the third: then who asks first for what is scarce gets it, however long the prices take, and who
+is too late is told so by one call. The row comes first either way: it takes the key, and without it
+nobody would know of a reservation whose process has died.
+
 An idempotency key is one order of a customer's. Whoever else sends it waits for that order.
 
 Problem
@@ -15,22 +20,28 @@ Problem
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from order import orders
+from order.flags import RESERVE_FIRST
 from order.orders import CustomerId, Item, Order, OrderId, ProductId, Status
 from order.stock import OutOfStock, ProductMissing, ProductUnavailable, Stock
 from order.tables import order_items
 from order.tables import orders as table
 from platform_kit import Database, Problem, logger
-from platform_kit.deadline import remaining_seconds
+from platform_kit.deadline import remaining_seconds, within
 
 # Longer than the two calls that placing takes at worst, by default 2 s each.
 WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.05
+# For all prices together while the stock waits for them: no longer than one call at worst, as those above count on.
+PRICES_SECONDS = 2.0
+# What a pending order that was reserved first has for a price. It is seen with its own prices or not at all.
+UNPRICED = Decimal("0.00")
 
 log = logger(__name__)
 
@@ -89,13 +100,14 @@ def place(database: Database, stock: Stock, purchase: Purchase) -> Placed:
     Raises a problem of this module's or of `order.stock`; then there is no order, or there is one
     of another request's and its customer will get it by asking again.
     """
+    attempt = _reserved_first if RESERVE_FIRST.on(purchase.customer) else _priced_first
     deadline = time.monotonic() + remaining_seconds(WAIT_SECONDS)
     while True:
         found = find(database, purchase)
         if found is None:
-            begun = begin(database, purchase, _priced(stock, purchase))
-            if begun is not None:
-                return Placed(_carry_out(database, stock, begun), is_replay=False)
+            placed = attempt(database, stock, purchase)
+            if placed is not None:
+                return Placed(placed, is_replay=False)
         elif found.status in orders.VISIBLE:
             return Placed(found, is_replay=True)
         elif found.status is Status.RELEASING:
@@ -143,14 +155,20 @@ def begin(database: Database, purchase: Purchase, items: Iterable[Item]) -> Orde
     return Order(order_id, Status.PENDING, kept, created_at)
 
 
-def confirm(database: Database, order_id: OrderId) -> bool:
-    """Make a pending order placed; False if the sweeper took it for abandoned."""
-    return _move(database, order_id, to=Status.PLACED)
+def confirm(database: Database, order_id: OrderId, *, priced: Iterable[Item] = ()) -> bool:
+    """Make a pending order placed, with the prices of these items; False if the sweeper took it for abandoned."""
+    with database.begin() as connection:
+        if not _move(connection, order_id, to=Status.PLACED):
+            return False
+        for item in priced:
+            _write_price(connection, order_id, item)
+    return True
 
 
 def abandon(database: Database, order_id: OrderId) -> bool:
     """Say that a pending order comes to nothing; False if somebody else said so."""
-    return _move(database, order_id, to=Status.RELEASING)
+    with database.begin() as connection:
+        return _move(connection, order_id, to=Status.RELEASING)
 
 
 def settle(database: Database, stock: Stock, order_id: OrderId) -> None:
@@ -162,7 +180,33 @@ def settle(database: Database, stock: Stock, order_id: OrderId) -> None:
     _discard(database, order_id)
 
 
-def _carry_out(database: Database, stock: Stock, order: Order) -> Order:
+def _priced_first(database: Database, stock: Stock, purchase: Purchase) -> Order | None:
+    begun = begin(database, purchase, _priced(stock, purchase))
+    if begun is None:
+        return None
+    _reserve(database, stock, begun)
+    if not confirm(database, begun.id):
+        raise ProductUnavailable
+    return replace(begun, status=Status.PLACED)
+
+
+def _reserved_first(database: Database, stock: Stock, purchase: Purchase) -> Order | None:
+    begun = begin(database, purchase, _unpriced(purchase))
+    if begun is None:
+        return None
+    _reserve(database, stock, begun)
+    try:
+        with within(PRICES_SECONDS):
+            items = tuple(_priced(stock, purchase))
+    except Problem:
+        _turn_around(database, stock, begun.id)
+        raise
+    if not confirm(database, begun.id, priced=items):
+        raise ProductUnavailable
+    return replace(begun, status=Status.PLACED, items=items)
+
+
+def _reserve(database: Database, stock: Stock, order: Order) -> None:
     try:
         stock.reserve(order.id, order.items)
     except (ProductMissing, OutOfStock):
@@ -172,9 +216,6 @@ def _carry_out(database: Database, stock: Stock, order: Order) -> Order:
     except ProductUnavailable:
         _turn_around(database, stock, order.id)
         raise
-    if not confirm(database, order.id):
-        raise ProductUnavailable
-    return replace(order, status=Status.PLACED)
 
 
 def _turn_around(database: Database, stock: Stock, order_id: OrderId) -> None:
@@ -190,14 +231,26 @@ def _priced(stock: Stock, purchase: Purchase) -> list[Item]:
     return [Item(item.product_id, item.quantity, stock.price(item.product_id)) for item in in_order]
 
 
-def _move(database: Database, order_id: OrderId, *, to: Status) -> bool:
+def _unpriced(purchase: Purchase) -> list[Item]:
+    return [Item(item.product_id, item.quantity, UNPRICED) for item in purchase.items]
+
+
+def _write_price(connection: Connection, order_id: OrderId, item: Item) -> None:
+    statement = (
+        update(order_items)
+        .where(order_items.c.order_id == order_id, order_items.c.product_id == item.product_id)
+        .values(unit_price=item.unit_price)
+    )
+    connection.execute(statement)
+
+
+def _move(connection: Connection, order_id: OrderId, *, to: Status) -> bool:
     statement = (
         update(table)
         .where(table.c.id == order_id, orders.has(Status.PENDING))
         .values(**orders.columns(to))
     )
-    with database.begin() as connection:
-        return connection.execute(statement).rowcount == 1
+    return connection.execute(statement).rowcount == 1
 
 
 def _discard(database: Database, order_id: OrderId) -> None:
