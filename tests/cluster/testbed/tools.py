@@ -101,9 +101,9 @@ def package(module: str, program: str) -> str:
 def _build(folder: Path, module: str, programs: list[str]) -> None:
     packages = [package(module, program) for program in programs]
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
-        # Static, so that a program runs in an image with nothing else in it. Nice: others work too.
+        # Static, so that a program runs in an image with nothing else in it.
         run(
-            *("nice", _go(), "build", "-trimpath", f"-ldflags={_flags(module)}"),
+            *(_go(), "build", "-trimpath", f"-ldflags={_flags(module)}"),
             *("-o", f"{fresh}/", *packages),
             environment={"CGO_ENABLED": "0"},
             folder=_module(module),
