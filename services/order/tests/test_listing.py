@@ -93,7 +93,9 @@ def test_a_status_that_no_customer_sees_cannot_be_asked_for(page, status):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("cursor", ["", "1", str(uuid4()), "A" * 28, "é" * 28, "'; --"])
+@pytest.mark.parametrize(
+    "cursor", ["", "1", "6ce28c18-dea9-4a50-b182-fcf88d7fddc1", "A" * 28, "é" * 28, "'; --"]
+)
 def test_a_cursor_that_no_page_has_said_is_refused(page, cursor):
     """400, and the way out."""
     answer = page(f"cursor={cursor}")

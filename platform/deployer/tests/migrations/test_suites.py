@@ -5,27 +5,55 @@ import sys
 from deployer.migrations.suites import Suite
 from deployer.model import Release, ServiceName
 
-PASSING = "def test_passes():\n    assert True\n"
-DOCUMENTS = (
-    "import pytest\n@pytest.mark.contract\ndef test_documents():\n    raise AssertionError\n"
-)
+PASSING = """
+import pytest
+@pytest.mark.integration
+def test_passes():
+    assert True
+"""
+DOCUMENTS = """
+import pytest
+@pytest.mark.contract
+@pytest.mark.integration
+def test_documents():
+    raise AssertionError
+"""
+WITHOUT_DATABASE = """
+def test_arithmetic():
+    raise AssertionError
+"""
+SETTINGS = """
+[tool.pytest.ini_options]
+addopts = ["--strict-markers", "--import-mode=importlib"]
+markers = {markers}
+"""
 
 
-def suite_of(tree, **modules):
+def suite_of(tree, *, markers=("integration", "contract"), **modules):
     folder = tree / "services" / "toys" / "tests"
     folder.mkdir(parents=True)
     for name, text in modules.items():
         (folder / f"{name}.py").write_text(text)
-    (tree / "pytest.ini").write_text("[pytest]\nmarkers = contract\n")
+    (tree / "pyproject.toml").write_text(SETTINGS.format(markers=list(markers)))
     return Suite(Release(ServiceName("toys"), "1.0.0", "0" * 8), tree, sys.executable)
 
 
-def test_the_tests_of_the_documents_are_left_out(tmp_path):
-    """They would fail here, if they were run."""
-    tested = suite_of(tmp_path, test_one=PASSING, test_contract=DOCUMENTS).run("0001", tmp_path)
+def test_what_asks_nothing_of_the_schema_is_left_out(tmp_path):
+    """The documents, and what has no database: they would fail here, if they were run."""
+    suite = suite_of(tmp_path, test_one=PASSING, test_two=DOCUMENTS, test_three=WITHOUT_DATABASE)
+    tested = suite.run("0001", tmp_path)
 
     assert tested.passed, tested.lines
-    assert "1 passed, 1 deselected" in tested.summary
+    assert "1 passed" in tested.summary
+
+
+def test_a_commit_that_knows_fewer_markers_is_asked_for_those_alone(tmp_path):
+    """Pytest refuses an expression with one that it has not heard of."""
+    tested = suite_of(tmp_path, markers=["integration: all of it"], test_one=PASSING).run(
+        "0001", tmp_path
+    )
+
+    assert tested.passed, tested.lines
 
 
 def test_a_test_that_fails_is_told(tmp_path):
