@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from flask import g, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from platform_kit.problems import Problem, invalid
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from platform_kit.api.operation import Shape
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# For a strict `int`. JSON has one kind of number: 3.0 is 3, to JSON Schema too. A text is none, and true is not 1.
+Whole = BeforeValidator(_whole)
 
 
 def parse(model: type[Model]) -> Model:

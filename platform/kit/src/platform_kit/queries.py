@@ -20,6 +20,6 @@ def parse_query(model: type[Model]) -> Model:
     """
     asked = request.args.to_dict()
     shape: Shape | None = g.get("platform_shape")
-    if shape is None or not shape.steps:
+    if shape is None or shape.query in {None, model}:
         return model.model_validate(asked)
-    return model.model_validate(shape.up_query((shape.query or model).model_validate(asked)))
+    return model.model_validate(shape.up_query(shape.query.model_validate(asked)))

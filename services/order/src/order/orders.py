@@ -116,7 +116,7 @@ def page(
     """
     chosen = _visible_to(customer).limit(limit + 1)
     if status is not None:
-        chosen = chosen.where(has(status))
+        chosen = chosen.where(_shows(status))
     if after is not None:
         chosen = chosen.where(_placed_before(customer, after))
     with database.connect() as connection:
@@ -186,6 +186,18 @@ def _order(rows: Iterable[Row[Any]]) -> Order:
         created_at=first.created_at,
         cancelled_at=first.cancelled_at,
     )
+
+
+def _shows(status: Status) -> ColumnElement[bool]:
+    """Return the condition of a row whose order the customer sees with the status: see `_shown_status`."""
+    has_time = orders.c.cancelled_at.is_not(None)
+    match status:
+        case Status.CANCELLED:
+            return or_(has(status), and_(has(Status.CANCELLING), has_time))
+        case Status.CANCELLING:
+            return and_(has(status), ~has_time)
+        case _:
+            return has(status)
 
 
 def _shown_status(row: Row[Any]) -> Status:

@@ -12,6 +12,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from platform_kit.bodies import Whole
 from product.products import HIGHEST_ID
 
 # What warehouses and shops print on labels.
@@ -53,14 +54,6 @@ Description = Annotated[
 
 # One word of a URL: "green-tea".
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-
-
-def _whole(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-# JSON has one kind of number: 3.0 is 3, to JSON Schema too. A text is none, and true is not 1.
-Whole = BeforeValidator(_whole)
 
 # No more than the column of 1.1.0 takes: numeric(12, 2). Whole cents: a fraction is another number in another client.
 PriceCents = Annotated[int, Field(strict=True, ge=0, le=999_999_999_999), Whole]

@@ -28,7 +28,7 @@ class Translation:
     """What one operation's bodies and query were before a change, and how they are told in the other shape.
 
     `request` gets the older body, with the fields that were sent, and returns the newer one; `asked` does the same
-    with a query, which needs none where it only had fewer parameters. `response` gets the newer answer and returns the
+    with a `query` of another shape, which needs none where that only had fewer parameters. `response` gets the newer answer and returns the
     older one. A shape that is not named is as it was.
     """
 

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
+from platform_kit.bodies import Whole
 from platform_kit.problems import invalid
 
 Model = TypeVar("Model", bound=BaseModel)
 
 # Goes into logs, labels and tables as it is.
 EventType = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=64)]
+
+
+def _no_number(value: object) -> object:
+    """Refuse seconds since 1970, which pydantic takes for a moment: the document says `date-time`."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    message = "write the moment as RFC 3339 has it, 2030-01-31T12:00:00Z"
+    raise ValueError(message)
+
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 
 
 class Event(BaseModel):
@@ -26,9 +49,9 @@ class Event(BaseModel):
 
     id: UUID
     type: EventType
-    version: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    version: Annotated[int, Field(strict=True, ge=1, le=1_000_000), Whole]
     key: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    at: AwareDatetime
+    at: Moment
     data: dict[str, Any]
 
 
