@@ -118,7 +118,7 @@ def test_a_waiting_share_lock_is_in_nobodys_way(history, things, apply, rows, da
         change.join()
 
     assert rows(COLUMNS) == [(1,)]
-    assert reader.slowest < 0.3
+    assert reader.slowest < 3  # who had to wait behind it would not have read the fifty
 
 
 def test_an_index_is_built_behind_an_old_snapshot(history, things, apply, rows, database_url):

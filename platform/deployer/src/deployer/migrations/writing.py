@@ -161,6 +161,7 @@ class Writer:
             bytes: lambda: secrets.token_bytes(8),
             bool: lambda: self._choose.random() < 0.5,
             dict: dict,
+            object: dict,  # JSON's, from SQLAlchemy 2.1 on
         }
         return makers[column.type.python_type]()
 
