@@ -108,7 +108,9 @@ def traefik() -> str:
     """Return Traefik's objects, with the configuration that it has outside a cluster too."""
     addresses = {"public": ":8080", "internal": ":8081", "metrics": ":8082"}
     text = Template((MANIFESTS / "kind" / "traefik.yaml").read_text())
-    return text.substitute(configuration=indent(router.configuration(addresses), "    "))
+    return text.substitute(
+        configuration=indent(router.configuration(addresses, router.Times()), "    ")
+    )
 
 
 def metrics_server(folders: Folders) -> str:
