@@ -9,9 +9,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from campaign.passages import wait_for
 from e2e.shop import PRODUCT
 from testbed import Cluster
 from testbed.failures import PartFailedError
+
+from deployer.commands.context import Context
 
 NAMESPACE = ("-n", f"{PRODUCT}-dev")
 AGAIN_SECONDS = 0.5  # a container that has come back is not to live much longer than that
@@ -80,6 +83,12 @@ def repeated(harm: Callable[[Cluster, str], None], cluster: Cluster, slot: str) 
     finally:
         over.set()
         goes_on.join()
+
+
+def fresh(context: Context, cluster: Cluster) -> None:
+    """Have new pods in the live slot: those that were ended again and again are started after a longer wait each time."""
+    delete(cluster, str(context.target.situation(PRODUCT).live))
+    wait_for(lambda: context.target.situation(PRODUCT).serving.ready, seconds=60)
 
 
 def restarts(cluster: Cluster, slot: str) -> list[str]:

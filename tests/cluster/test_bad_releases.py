@@ -13,7 +13,7 @@ import pytest
 from campaign.harm import AFTERWARDS, Points, points_of, take_back_unless_it_is
 from campaign.passages import Passage, promote, under_load, wait_for
 from e2e.shop import NEW, OLD, PRODUCT
-from harms import HARMS, repeated, restarts
+from harms import HARMS, fresh, repeated, restarts
 from testbed import Cluster
 
 from deployer.commands.context import Context
@@ -125,6 +125,7 @@ def test_the_traffic_is_back_soon_when_pods_go(
 )
 def test_a_harm_is_what_it_says(stack: Context, cluster: Cluster, harm: str, reason: str):
     """The kubelet calls it by the same name, and starts the container again."""
+    fresh(stack, cluster)
     slot = str(stack.target.situation(PRODUCT).live)
     HARMS[harm](cluster, slot)
     wait_for(lambda: set(restarts(cluster, slot)) == {reason}, seconds=60)

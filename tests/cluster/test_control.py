@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 from campaign.passages import clients, switch, under_load
 from e2e.shop import OLD, PRODUCT
+from harms import fresh
 from late_router import late_router
 from testbed import Cluster
 from testbed.folders import Folders
@@ -95,6 +96,7 @@ def test_a_pod_whose_process_is_killed_loses_requests(
             for _ in range(TRIES)
         ]
 
+    fresh(stack, cluster)
     assert sum(passage.failed for passage in passages) > 0
 
 
