@@ -6,6 +6,7 @@ Each is what a fault of the release's own would do, and needs nothing built into
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -17,10 +18,11 @@ from testbed.failures import PartFailedError
 from deployer.commands.context import Context
 
 NAMESPACE = ("-n", f"{PRODUCT}-dev")
+HEARD_SECONDS = 2.0  # the router hears of a pod that is ready a moment later than the API server
 AGAIN_SECONDS = 0.5  # a container that has come back is not to live much longer than that
 
 # gunicorn's first process ends at once, and its container with it: what SIGQUIT asks it for.
-QUIT = ("kill", "-QUIT", "1")
+QUIT = ("sh", "-c", "kill -QUIT 1")  # the shell's own: a slim image has no other
 # The kernel kills the largest when a container's memory is used up. What uses it up here is in parts smaller than any
 # of gunicorn's processes, so that these are the ones to go, as when one of them had grown by itself.
 EXHAUST = (
@@ -89,6 +91,7 @@ def fresh(context: Context, cluster: Cluster) -> None:
     """Have new pods in the live slot: those that were ended again and again are started after a longer wait each time."""
     delete(cluster, str(context.target.situation(PRODUCT).live))
     wait_for(lambda: context.target.situation(PRODUCT).serving.ready, seconds=60)
+    time.sleep(HEARD_SECONDS)
 
 
 def restarts(cluster: Cluster, slot: str) -> list[str]:

@@ -130,6 +130,7 @@ def test_a_harm_is_what_it_says(stack: Context, cluster: Cluster, harm: str, rea
     HARMS[harm](cluster, slot)
     wait_for(lambda: set(restarts(cluster, slot)) == {reason}, seconds=60)
     wait_for(lambda: stack.target.situation(PRODUCT).serving.ready, seconds=60)
+    fresh(stack, cluster)
 
     assert stack.live(PRODUCT).version == str(OLD)
 
