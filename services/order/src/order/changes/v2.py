@@ -53,7 +53,6 @@ def by_cursor(query: Body) -> Body:
 
 def in_decimals(body: Body) -> Body:
     """Return an order with its money as texts."""
-    rest = {key: value for key, value in body.items() if key != "total_cents"}
     items = [
         {
             "product_id": item["product_id"],
@@ -62,7 +61,9 @@ def in_decimals(body: Body) -> Body:
         }
         for item in body["items"]
     ]
-    return {**rest, "items": items, "total": _text(body["total_cents"])}
+    told = {**body, "items": items, "total": _text(body["total_cents"])}
+    del told["total_cents"]
+    return told
 
 
 def with_an_id(body: Body) -> Body:
