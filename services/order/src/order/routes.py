@@ -24,7 +24,6 @@ from platform_kit.api import Api, Clock, utc_now
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 MISSING = {404: ["order_missing"]}
-STOCK_UNKNOWN = {503: ["product_unavailable"]}
 REPLAYED = {"Idempotency-Replayed": "true"}
 
 purchases = Business("orders")
@@ -58,7 +57,7 @@ def routes(
             404: ["product_missing"],
             409: ["out_of_stock", "order_in_progress"],
             422: ["key_reused"],
-            **STOCK_UNKNOWN,
+            503: ["product_unavailable"],
         },
         secured=True,
     )
@@ -107,7 +106,7 @@ def routes(
     @api.operation(
         "POST /orders/<uuid:order_id>/cancel",
         answer=shapes.Order,
-        refusals={**MISSING, **STOCK_UNKNOWN},
+        refusals=MISSING,
         secured=True,
     )
     def cancel_order(order_id: UUID) -> shapes.Order:
