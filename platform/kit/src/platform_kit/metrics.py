@@ -9,7 +9,7 @@ import itertools
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -233,21 +233,35 @@ class _Present(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges."""
         in_flight, slow = self._metrics.in_flight()
-        yield self._gauge("http_requests_in_flight", "Requests being answered", in_flight)
-        yield self._gauge("http_requests_in_flight_slow", "Of them, older than 1 s", slow)
+        yield gauge(self._identity, "http_requests_in_flight", "Requests being answered", in_flight)
+        yield gauge(self._identity, "http_requests_in_flight_slow", "Of them, older than 1 s", slow)
         waiting = self._activity.load().waiting
-        yield self._gauge("http_requests_waiting", "Connections waiting for a thread", waiting)
+        yield gauge(
+            self._identity, "http_requests_waiting", "Connections waiting for a thread", waiting
+        )
         memory, cpu = self._usage.memory_share(), self._usage.cpu_share()
-        yield self._gauge("process_memory_share", "Memory as a share of the limit", memory)
-        yield self._gauge("process_cpu_share", "CPU as a share of the limit", cpu)
+        yield gauge(
+            self._identity, "process_memory_share", "Memory as a share of the limit", memory
+        )
+        yield gauge(self._identity, "process_cpu_share", "CPU as a share of the limit", cpu)
         # Prometheus's name, but not its client's collector: that one's CPU and memory know no limits.
-        yield self._gauge("process_start_time_seconds", "When the process was started", self._began)
+        yield gauge(
+            self._identity,
+            "process_start_time_seconds",
+            "When the process was started",
+            self._began,
+        )
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Return nothing: registering must not sample."""
         return []
 
-    def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(name, text, labels=list(self._identity))
-        family.add_metric(list(self._identity.values()), value)
-        return family
+
+def gauge(
+    identity: Mapping[str, str], name: str, text: str, value: float, **labels: str
+) -> GaugeMetricFamily:
+    """Return a gauge of an instance with one value, which is told apart by more labels or by none."""
+    labels = {**identity, **labels}
+    family = GaugeMetricFamily(name, text, labels=list(labels))
+    family.add_metric(list(labels.values()), value)
+    return family

@@ -28,8 +28,8 @@ class Translation:
     """What one operation's bodies and query were before a change, and how they are told in the other shape.
 
     `request` gets the older body, with the fields that were sent, and returns the newer one; `asked` does the same
-    with a `query` of another shape, which needs none where that only had fewer parameters. `response` gets the newer answer and returns the
-    older one. A shape that is not named is as it was.
+    with a `query` of another shape, which needs none where that only had fewer parameters. `response` gets the newer
+    answer and returns the older one. A shape that is not named is as it was.
     """
 
     query: type[BaseModel] | None = None

@@ -25,6 +25,8 @@ Model = TypeVar("Model", bound=BaseModel)
 # Goes into logs, labels and tables as it is.
 EventType = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=64)]
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+
 
 def _no_number(value: object) -> object:
     """Refuse seconds since 1970, which pydantic takes for a moment: the document says `date-time`."""
@@ -34,7 +36,6 @@ def _no_number(value: object) -> object:
     raise ValueError(message)
 
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 
 

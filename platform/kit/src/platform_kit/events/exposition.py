@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from platform_kit.metrics import gauge
 
 if TYPE_CHECKING:
     from platform_kit.events.inbox import Inbox
@@ -26,9 +28,11 @@ class OutboxMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the depth as it was last counted, and the deliveries; every end is there from the start."""
         depth = self._relay.depth
-        yield self._gauge("outbox_events", "Events not confirmed yet", depth.events)
-        yield self._gauge("outbox_oldest_seconds", "Age of the oldest", depth.oldest_seconds)
-        yield self._gauge("outbox_given_up", "Of them, tried no more", depth.given_up)
+        yield gauge(self._identity, "outbox_events", "Events not confirmed yet", depth.events)
+        yield gauge(
+            self._identity, "outbox_oldest_seconds", "Age of the oldest", depth.oldest_seconds
+        )
+        yield gauge(self._identity, "outbox_given_up", "Of them, tried no more", depth.given_up)
         ended = CounterMetricFamily(
             "outbox_deliveries", "Attempts by their end", labels=[*self._identity, "outcome"]
         )
@@ -39,11 +43,6 @@ class OutboxMetrics(Collector):
     def describe(self) -> list[Metric]:
         """Return nothing: registering must not sample."""
         return []
-
-    def _gauge(self, name: str, text: str, value: float) -> Metric:
-        family = GaugeMetricFamily(name, text, labels=list(self._identity))
-        family.add_metric(list(self._identity.values()), value)
-        return family
 
 
 class InboxMetrics(Collector):

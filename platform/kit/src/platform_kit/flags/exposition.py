@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from platform_kit.flags.encounters import Encounters
 from platform_kit.flags.watch import FlagWatch
+from platform_kit.metrics import gauge
 
 
 class FlagMetrics(Collector):
@@ -27,12 +28,22 @@ class FlagMetrics(Collector):
         yield from self._requests()
         yield self._declared()
         state = self._watch.state
-        yield self._gauge(
-            "flag_file_ok", "1 if what is in the file is in force", state.error is None
+        yield gauge(
+            self._identity,
+            "flag_file_ok",
+            "1 if what is in the file is in force",
+            state.error is None,
         )
-        yield self._gauge("flag_file_loaded_timestamp_seconds", "Since when", state.loaded_at)
-        yield self._gauge(
-            "flag_file_info", "What is in force", 1, file=str(self._watch.path), digest=state.digest
+        yield gauge(
+            self._identity, "flag_file_loaded_timestamp_seconds", "Since when", state.loaded_at
+        )
+        yield gauge(
+            self._identity,
+            "flag_file_info",
+            "What is in force",
+            1,
+            file=str(self._watch.path),
+            digest=state.digest,
         )
 
     def describe(self) -> list[Metric]:
@@ -69,10 +80,4 @@ class FlagMetrics(Collector):
         for flag in self._watch.flags:
             values = [*self._identity.values(), flag.key, flag.owner, flag.expires.isoformat()]
             family.add_metric(values, 1)
-        return family
-
-    def _gauge(self, name: str, text: str, value: float, **labels: str) -> GaugeMetricFamily:
-        labels = {**self._identity, **labels}
-        family = GaugeMetricFamily(name, text, labels=list(labels))
-        family.add_metric(list(labels.values()), value)
         return family
