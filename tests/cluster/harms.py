@@ -36,7 +36,7 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 for _ in range(16):
     if not os.fork():
         held = b"x" * (20 << 20)
-        time.sleep(10)
+        time.sleep(10)  # holds it: the kernel ends this before, with the container
         os._exit(0)
 for _ in range(16):
     os.wait()
@@ -91,7 +91,7 @@ def fresh(context: Context, cluster: Cluster) -> None:
     """Have new pods in the live slot: those that were ended again and again are started after a longer wait each time."""
     delete(cluster, str(context.target.situation(PRODUCT).live))
     wait_for(lambda: context.target.situation(PRODUCT).serving.ready, seconds=60)
-    time.sleep(HEARD_SECONDS)
+    time.sleep(HEARD_SECONDS)  # nothing says that the router has heard
 
 
 def restarts(cluster: Cluster, slot: str) -> list[str]:

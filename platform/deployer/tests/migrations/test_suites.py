@@ -9,7 +9,7 @@ PASSING = """
 import pytest
 @pytest.mark.integration
 def test_passes():
-    assert True
+    assert sum([1, 2]) == 3
 """
 DOCUMENTS = """
 import pytest
@@ -58,7 +58,7 @@ def test_a_commit_that_knows_fewer_markers_is_asked_for_those_alone(tmp_path):
 
 def test_a_test_that_fails_is_told(tmp_path):
     """The negative control."""
-    failing = PASSING.replace("True", "False")
+    failing = PASSING.replace("3", "4")
     tested = suite_of(tmp_path, test_one=failing).run("0001", tmp_path)
 
     assert not tested.passed

@@ -25,9 +25,8 @@ from deployer.targets.local.builds import Builds
 
 LIMIT_SECONDS = 300.0
 LEFT_OUT = ("contract", "e2e", "campaign")
-WORKERS = (
-    "2"  # half of a test's time is spent waiting, for PostgreSQL or for a time-out that it is about
-)
+# Half of a test's time is spent waiting: for PostgreSQL, or for the time-out that it is about.
+WORKERS = "2"
 
 
 @dataclass(frozen=True, slots=True)
