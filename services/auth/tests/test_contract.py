@@ -1,7 +1,6 @@
 """The documents and the service say the same: each version, called as its document allows and as it does not.
 
-schemathesis makes the calls and has every one of its checks on, with real PostgreSQL behind the app. Its engine cannot
-call an app in process (4.32 hands it an option for the network), so its pytest functions are used.
+schemathesis makes the calls and has every one of its checks on, with real PostgreSQL behind the app.
 
 What it makes up logs nobody in, so the calls that succeed are made by hand, and checked in the same way.
 """
@@ -9,22 +8,18 @@ What it makes up logs nobody in, so the calls that succeed are made by hand, and
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.config import SchemathesisConfig
+from contract import documents
+from contract.documents import as_in_life
 
 from auth import keys, services, sessions, throttle, tokens
 from auth.accounts import Account, AccountId, Role
 
 pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("cheap_passwords")]
 
-DOCUMENTS = Path(__file__).parents[1] / "openapi"
-# Of a version, shared among its operations. With --full an operation has more than that: conftest.py at the root says how many.
-CASES = 300
 OPERATIONS = 11
 # The names that differ: of the refresh token at a logout, and of a service and its secret.
 NAMES = {
@@ -34,23 +29,11 @@ NAMES = {
 }
 
 
-class Stage:
-    """Hands every call to the app of the present test: a document is read before there is any."""
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
-
-
-stage = Stage()
+stage = documents.Stage()
 
 
 def described(version):
-    """What schemathesis makes of a version's document."""
-    config = SchemathesisConfig.from_dict({"generation": {"max-examples": CASES // OPERATIONS}})
-    schema = schemathesis.openapi.from_path(DOCUMENTS / f"{version}.json", config=config)
-    schema.config.update(base_url=f"http://localhost/api/{version}")
-    schema.app = stage
-    return schema
+    return documents.described("auth", version, stage, among=OPERATIONS)
 
 
 @pytest.fixture(autouse=True)
@@ -82,8 +65,6 @@ def as_admin(database, clock, admin):
 
 
 v1, v2, v3 = described("v1"), described("v2"), described("v3")
-# What a case has written the next one finds, as in life.
-as_in_life = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @as_in_life

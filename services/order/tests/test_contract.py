@@ -1,25 +1,20 @@
 """The documents and the service say the same: each version, called as its document allows and as it does not.
 
-schemathesis makes the calls, with real PostgreSQL behind the app and a stand-in for product. Its engine cannot call
-an app in process (4.32 hands it an option for the network), so its pytest functions are used.
+schemathesis makes the calls, with real PostgreSQL behind the app and a stand-in for product.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.config import SchemathesisConfig
+from contract import documents
+from contract.documents import as_in_life
 
 pytestmark = pytest.mark.contract
 
-DOCUMENTS = Path(__file__).parents[1] / "openapi"
-# Of a version, shared among its operations. With --full an operation has more than that: conftest.py at the root says how many.
-CASES = 300
 OPERATIONS = 4
 # Two that ask more of a document than JSON Schema can say: that each product is named once, under which keys there are
 # orders already, what a cursor is, and what a query's text is as a number.
@@ -27,28 +22,12 @@ BEYOND_A_SCHEMA = ("positive_data_acceptance", "negative_data_rejection")
 AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Stage:
-    """Hands every call to the app of the present test: a document is read before there is any."""
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
-
-
-stage = Stage()
+stage = documents.Stage()
 
 
 def described(version):
-    """What schemathesis makes of a version's document."""
-    config = SchemathesisConfig.from_dict(
-        {
-            "generation": {"max-examples": CASES // OPERATIONS},
-            "checks": {name: {"enabled": False} for name in BEYOND_A_SCHEMA},
-        }
-    )
-    schema = schemathesis.openapi.from_path(DOCUMENTS / f"{version}.json", config=config)
-    schema.config.update(base_url=f"http://localhost/api/{version}")
-    schema.app = stage
-    return schema
+    checks = {name: {"enabled": False} for name in BEYOND_A_SCHEMA}
+    return documents.described("order", version, stage, among=OPERATIONS, checks=checks)
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +55,6 @@ def call(router):
 
 
 v1, v2, v3 = described("v1"), described("v2"), described("v3")
-# What a case has written the next one finds, as in life.
-as_in_life = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @as_in_life

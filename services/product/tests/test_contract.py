@@ -1,24 +1,18 @@
 """The documents and the service say the same: each version, called as its document allows and as it does not.
 
 schemathesis makes the calls, with real PostgreSQL behind the app, and has every one of its checks on, but for the two
-operations named below. Its engine cannot call an app in process (4.32 hands it an option for the network), so its pytest
-functions are used.
+operations named below.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.config import SchemathesisConfig
+from contract import documents
+from contract.documents import as_in_life
 
 pytestmark = pytest.mark.contract
 
-DOCUMENTS = Path(__file__).parents[1] / "openapi"
-# Of a version, shared among its operations. With --full an operation has more than that: conftest.py at the root says how many.
-CASES = 300
 OPERATIONS = 7
 # What JSON Schema cannot say: that each product is named once, and of v1's prices how many decimals a number has.
 BEYOND_A_SCHEMA = [
@@ -36,28 +30,12 @@ DECIMALS = {
 }
 
 
-class Stage:
-    """Hands every call to the app of the present test: a document is read before there is any."""
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
-
-
-stage = Stage()
+stage = documents.Stage()
 
 
 def described(version):
-    """What schemathesis makes of a version's document."""
-    config = SchemathesisConfig.from_dict(
-        {
-            "generation": {"max-examples": CASES // OPERATIONS},
-            "operations": [*BEYOND_A_SCHEMA, *([DECIMALS] if version == "v1" else [])],
-        }
-    )
-    schema = schemathesis.openapi.from_path(DOCUMENTS / f"{version}.json", config=config)
-    schema.config.update(base_url=f"http://localhost/api/{version}")
-    schema.app = stage
-    return schema
+    beyond = [*BEYOND_A_SCHEMA, *([DECIMALS] if version == "v1" else [])]
+    return documents.described("product", version, stage, among=OPERATIONS, operations=beyond)
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +47,6 @@ def staged(preview, app, stocked):
 
 
 v1, v2, v3 = described("v1"), described("v2"), described("v3")
-# What a case has written the next one finds, as in life.
-as_in_life = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @as_in_life

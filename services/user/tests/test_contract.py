@@ -1,43 +1,25 @@
 """The documents and the service say the same: each version, called as its document allows and as it does not.
 
-schemathesis makes the calls and has every one of its checks on, with real PostgreSQL behind the app. Its engine cannot
-call an app in process (4.32 hands it an option for the network), so its pytest functions are used.
+schemathesis makes the calls and has every one of its checks on, with real PostgreSQL behind the app.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.config import SchemathesisConfig
+from contract import documents
+from contract.documents import as_in_life
 
 pytestmark = pytest.mark.contract
 
-DOCUMENTS = Path(__file__).parents[1] / "openapi"
-# Of a version, shared among its operations. With --full an operation has more than that: conftest.py at the root says how many.
-CASES = 300
 OPERATIONS = 2
 
 
-class Stage:
-    """Hands every call to the app of the present test: a document is read before there is any."""
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
-
-
-stage = Stage()
+stage = documents.Stage()
 
 
 def described(version):
-    """What schemathesis makes of a version's document."""
-    config = SchemathesisConfig.from_dict({"generation": {"max-examples": CASES // OPERATIONS}})
-    schema = schemathesis.openapi.from_path(DOCUMENTS / f"{version}.json", config=config)
-    schema.config.update(base_url=f"http://localhost/api/{version}")
-    schema.app = stage
-    return schema
+    return documents.described("user", version, stage, among=OPERATIONS)
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +30,6 @@ def staged(preview, app, client, ada):
 
 
 v1, v2, v3 = described("v1"), described("v2"), described("v3")
-# What a case has written the next one finds, as in life.
-as_in_life = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @as_in_life
