@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from testbed import tools
 from testbed.addresses import LOOPBACK, Ports
 from testbed.cluster import GIVEN, up
 from testbed.failures import MachineUnfitError, PartFailedError
-from testbed.folders import Folders
+from testbed.folders import TOOLS, Folders
 from testbed.parts import Parts, started, stop
 
 pytestmark = pytest.mark.cluster
@@ -74,21 +75,21 @@ def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(tmp_path: Path) -> No
 def test_a_changed_pin_is_built_anew(tmp_path: Path) -> None:
     """A program counts as built only beside the hash of what it was built from."""
     (tmp_path / "helm").touch()
-    (tmp_path / ".helm.pin").write_text(tools.pin("helm"))
-    assert tools.is_built(tmp_path, "helm", "helm")
+    (tmp_path / ".helm.pin").write_text(tools.pin())
+    assert tools.is_built(tmp_path, "helm")
 
-    (tmp_path / ".helm.pin").write_text(tools.pin("coredns"))
+    (tmp_path / ".helm.pin").write_text(tools.pin()[::-1])
 
-    assert not tools.is_built(tmp_path, "helm", "helm")
+    assert not tools.is_built(tmp_path, "helm")
 
 
-@pytest.mark.parametrize(
-    ("module", "program"),
-    [(module, name) for module, names in tools.PROGRAMS.items() for name in names],
-)
-def test_every_program_is_pinned(module: str, program: str) -> None:
-    """Its go.mod names the package as a tool."""
-    assert tools.package(module, program).endswith(f"/{program}")
+@pytest.mark.parametrize("package", tools.PACKAGES.values())
+def test_every_program_is_pinned(package: str) -> None:
+    """The go.mod names its package as a tool, or it is of the module itself."""
+    pinned = (TOOLS / "go.mod").read_text()
+    assert package.startswith("./") or re.search(
+        rf"^(tool )?\s*{re.escape(package)}$", pinned, re.MULTILINE
+    )
 
 
 def test_a_context_that_nobody_answers_at_is_said(

@@ -115,7 +115,7 @@ def traefik() -> str:
 
 def metrics_server(folders: Folders) -> str:
     """Return metrics-server's objects: the Go module's own, for kubelets that sign for themselves."""
-    base = tools.source("metrics-server", "sigs.k8s.io/metrics-server") / "manifests" / "base"
+    base = tools.metrics_server_manifests()
     text = kubectl(folders, "kustomize", str(Path(base)))
     image = "gcr.io/k8s-staging-metrics-server/metrics-server:master"
     return text.replace(image, METRICS_SERVER).replace(
