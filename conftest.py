@@ -46,11 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take --full for generated cases too, and let programs be interrupted that tests start.
 
     A run in the background ignores Ctrl-C, and so would they. Pact tells its makers of its use, unless it is told not to.
+    A generated case may take as long as it does: the machine may do other things beside.
     """
     os.environ["PACT_DO_NOT_TRACK"] = "true"
-    if config.getoption("--full"):
-        hypothesis.settings.register_profile("full", max_examples=FULL_CASES)
-        hypothesis.settings.load_profile("full")
+    cases = {"max_examples": FULL_CASES} if config.getoption("--full") else {}
+    hypothesis.settings.register_profile("here", deadline=None, **cases)
+    hypothesis.settings.load_profile("here")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from e2e.shop import NEW, PRODUCT, Shop
+from e2e.shop import PRODUCT, Shop
 
 from deployer.commands.context import Context
-from deployer.commands.demo.story import Call, Customer
-from deployer.commands.demo.traffic import Traffic
-from deployer.commands.orders import unfinished
-from deployer.commands.rollback import rollback
 from deployer.commands.status import status
 from deployer.commands.up import up
 from deployer.targets.local import processes
@@ -32,48 +27,6 @@ def eventually(check: Callable[[], object], *, what: str) -> None:
     while not check():
         assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.1)  # a poll with a deadline
-
-
-@pytest.fixture
-def busy(customer: Customer) -> Iterator[Traffic]:
-    """Enough traffic for verdicts."""
-    browse = Call(PRODUCT, "GET", "/product/api/v1/products?limit=5")
-    traffic = Traffic(customer, [browse], per_second=150.0)
-    traffic.start()
-    yield traffic
-    traffic.stop()
-
-
-def test_a_canary_whose_deployer_was_killed_is_resumed_and_promoted(stack: Context, busy: Traffic):
-    """SIGKILL while a quarter of the traffic is on the candidate; resume; not one request lost."""
-    command = (str(DEPLOYER), "rollout", f"{PRODUCT}@{NEW}")
-    deployer = subprocess.Popen(command, cwd=stack.workspace.root, stderr=subprocess.DEVNULL)
-
-    def at_a_quarter() -> bool:
-        assert deployer.poll() is None
-        held = stack.target.records.read(PRODUCT)
-        return any(content.weight == 25 for _, content in held.slots)
-
-    try:
-        eventually(at_a_quarter, what="a quarter of the traffic")
-    finally:
-        deployer.kill()
-        deployer.wait()
-    assert unfinished(stack, PRODUCT) is not None
-    resumed = subprocess.run(
-        (str(DEPLOYER), "resume", PRODUCT),
-        cwd=stack.workspace.root,
-        check=False,
-        capture_output=True,
-    )
-
-    assert resumed.returncode == 0, resumed.stderr.decode()
-    (line,) = (line for line in status(stack) if line.service == PRODUCT)
-    assert line.live is not None
-    assert (line.live.version, line.live.weight, line.rollout) == (str(NEW), 100, None)
-    assert [answer for answer in busy.answers if not answer.ok] == []
-    rollback(stack, PRODUCT)
-    assert stack.target.situation(PRODUCT).of(stack.target.records.read(PRODUCT).live)
 
 
 def router_of(context: Context) -> psutil.Process:

@@ -47,7 +47,7 @@ def change_prices(checkout: Path) -> None:
     """Let the next version rewrite a table."""
     (checkout / "migrations/product/versions/0900.py").write_text(REWRITING)
     project = checkout / "services/product/pyproject.toml"
-    project.write_text(SIZES.sub(r"\1products = 200_000\n", project.read_text()))
+    project.write_text(SIZES.sub(r"\1products = 60_000\n", project.read_text()))
     policy = "\n[migrations]\nlock_budget_ms = 20\nrows = 10\n"
     environment = checkout / "environments/local.toml"
     environment.write_text(environment.read_text() + policy)
@@ -69,7 +69,7 @@ def test_a_change_over_budget_ends_with_1_and_names_the_statement(released: Path
     assert (told["ok"], told["older"]) == (False, "product@1.0.0")
     assert {filled["table"]: filled["rows"] for filled in told["filled"]} == {
         "inbox": 10,
-        "products": 200_000,
+        "products": 60_000,
         "reservation_items": 10,
         "reservations": 10,
     }

@@ -19,6 +19,8 @@ from threading import Event
 
 # Between a save and a look: below what a person notices.
 LOOK_SECONDS = 0.2
+# A browser that goes on asking does not hold up what was saved: nobody takes its traffic elsewhere here.
+DRAIN_SECONDS = 1
 
 Snapshot = Mapping[Path, int]
 
@@ -55,7 +57,8 @@ def _place(package: str, folder: Path | None) -> Path:
 
 
 def _start(service: str, folder: Path | None) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PLATFORM_RELOAD": "false"}
+    told = {"PLATFORM_RELOAD": "false", "PLATFORM_DRAIN_SECONDS": str(DRAIN_SECONDS)}
+    environment = {**os.environ, **told}
     if folder is not None:
         path = (str(folder), os.environ.get("PYTHONPATH", ""))
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))

@@ -1,7 +1,7 @@
 """Buckets: a caller stays where they are, and is where flagd has them."""
 
 from flag_files import boolean, defined, split, targeted
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from openfeature.contrib.tools.flagd.core.targeting.custom_ops import fractional as flagd
 
@@ -26,7 +26,6 @@ def shares():
     return weights.map(lambda each: [[f"v{number}", w] for number, w in enumerate(each)])
 
 
-@settings(deadline=None)
 @given(flag=KEYS, key=KEYS, tree=shares())
 @example(flag="new-listing", key="x" * 23, tree=[["a", 1], ["b", 1]])
 @example(flag="new-listing", key="x" * 24, tree=[["a", 1], ["b", 1]])
@@ -39,7 +38,6 @@ def test_a_caller_is_in_the_variant_that_flagd_has_them_in(flag, key, tree):
     assert ours(flag, key, tree) == theirs(flag, key, tree)
 
 
-@settings(deadline=None)
 @given(
     by=KEYS | st.integers(-(2**64), 2**64 - 1) | st.floats(allow_nan=False) | st.booleans(),
     tree=shares(),
@@ -56,7 +54,6 @@ def test_what_else_is_hashed_is_hashed_as_flagd_does(by, tree):
     assert ours("f", "key", tree, by=by) == theirs("f", "key", tree, by=by)
 
 
-@settings(deadline=None)
 @given(key=KEYS, on=st.lists(st.integers(0, 100), min_size=2, max_size=5))
 def test_nobody_loses_a_flag_while_its_share_grows(key, on):
     """Whoever has it at one share has it at every greater one."""
@@ -65,7 +62,6 @@ def test_nobody_loses_a_flag_while_its_share_grows(key, on):
     assert states == sorted(states)
 
 
-@settings(deadline=None)
 @given(key=KEYS, on=st.integers(0, 100))
 def test_the_same_caller_gets_the_same_every_time(key, on):
     """Also from another instance: nothing is drawn."""

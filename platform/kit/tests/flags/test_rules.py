@@ -4,7 +4,7 @@ import json
 
 import pytest
 from flag_files import boolean, defined, targeted
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openfeature.contrib.tools.flagd.core.targeting import targeting as flagd
 from openfeature.evaluation_context import EvaluationContext
@@ -138,7 +138,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(
     tree=st.sampled_from(RULES),
     key=st.text(),
@@ -149,7 +148,6 @@ def test_no_context_makes_a_rule_fail(tree, key, context):
     ours(tree, key, **context)
 
 
-@settings(deadline=None)
 @given(context=st.fixed_dictionaries({}, optional=dict.fromkeys(CONTEXT, VALUES)))
 def test_whatever_a_rule_results_in_the_flag_has_a_value(context):
     """Of the right type: a result that is no variant gives the code's default."""
