@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
@@ -18,7 +16,6 @@ from deployer.targets.local import processes
 
 pytestmark = pytest.mark.e2e
 
-DEPLOYER = Path(sys.executable).with_name("deployer")
 DEADLINE_SECONDS = 120.0  # generous: a machine of two cores that does other things beside
 
 

@@ -177,7 +177,7 @@ def _of_this_machine() -> tuple[tuple[str, str], ...]:
 
 def _material(recipe: Recipe) -> tuple[bytes, ...]:
     if recipe.name == HELM:
-        return (pin("helm").encode(),)
+        return (pin().encode(),)
     return (BUNDLE.read_bytes(),) if recipe.name == PYTHON and BUNDLE.exists() else ()
 
 
