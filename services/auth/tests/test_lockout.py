@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from auth import throttle
 from auth.attempts import Origin
@@ -193,11 +193,13 @@ def test_logins_that_succeed_are_never_too_many(attempt, customer, database):
 
 
 def test_the_table_holds_no_more_than_what_still_counts(attempt, clock, database):
-    """A failure takes ten forgotten rows along."""
+    """A failure takes ten forgotten rows along, also where PostgreSQL believes that there is one only."""
     then = clock() - throttle.FORGOTTEN_AFTER - SECOND
     rows = [{"key": bytes([n]), "failures": 1, "leaks_from": then} for n in range(25)]
     with database.begin() as connection:
-        connection.execute(insert(failed_attempts).values(rows))
+        connection.execute(insert(failed_attempts).values(rows[:1]))
+        connection.execute(text("ANALYZE failed_attempts"))
+        connection.execute(insert(failed_attempts).values(rows[1:]))
     left = []
     for _ in range(4):
         attempt("nobody@example.test")

@@ -141,10 +141,14 @@ def _store(connection: Connection, key: bytes, bucket: Bucket) -> None:
 
 
 def _sweep(connection: Connection, *, now: datetime) -> None:
+    # Materialized: as a subquery PostgreSQL may run it anew for every row, and each time it finds others.
     forgotten = (
         select(failed_attempts.c.key)
         .where(failed_attempts.c.leaks_from < now - throttle.FORGOTTEN_AFTER)
         .limit(_SWEPT)
         .with_for_update(skip_locked=True)
+        .cte("forgotten")
+        .prefix_with("MATERIALIZED")
     )
-    connection.execute(delete(failed_attempts).where(failed_attempts.c.key.in_(forgotten)))
+    keys = select(forgotten.c.key)
+    connection.execute(delete(failed_attempts).where(failed_attempts.c.key.in_(keys)))
