@@ -11,7 +11,7 @@ import sys
 import tempfile
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -30,7 +30,7 @@ vars(platform).setdefault("__path__", [])
 FULL_CASES = 2000
 ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
 
-sys.path.insert(0, str(Path(__file__).parent / "tests"))  # `contract`, which services' tests share
+sys.path.insert(0, str(Path(__file__).parent / "tests"))  # what tests of several parts share
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +80,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def write_contracts(pytestconfig: pytest.Config) -> bool:
     """Whether to keep the contracts that the tests make, not to hold those that are kept against them."""
     return bool(pytestconfig.getoption("--write-contracts"))
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether all repetitions are asked for; one of each otherwise."""
+    return bool(pytestconfig.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def record(full: bool) -> Callable[..., None]:
+    """Write figures, unless too few were measured to be worth it."""
+
+    def write(name: str, **found: object) -> None:
+        if full:
+            import figures
+
+            figures.write(name, found)
+
+    return write
 
 
 @pytest.fixture(scope="session")

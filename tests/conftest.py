@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,25 +70,6 @@ def customer(stack: Context) -> Customer:
             for step in story.steps:
                 somebody.play(step, http)
     return somebody
-
-
-@pytest.fixture(scope="session")
-def full(request: pytest.FixtureRequest) -> bool:
-    """Whether all repetitions are asked for; one of each otherwise."""
-    return bool(request.config.getoption("--full"))
-
-
-@pytest.fixture(scope="session")
-def record(full: bool) -> Callable[..., None]:
-    """Write figures, unless too few were measured to be worth it."""
-
-    def write(name: str, **found: object) -> None:
-        if full:
-            import figures
-
-            figures.write(name, found)
-
-    return write
 
 
 @pytest.fixture

@@ -67,8 +67,10 @@ def ask(port: int, path: str, *, timeout: float = 5.0) -> Answer:
 class Running:
     """An instance of a test service, running as `python -m platform_kit.serve` runs it."""
 
-    def __init__(self, service: str, log: Path, **environment: object) -> None:
-        self.port, self.admin_port = free_port(), free_port()
+    def __init__(
+        self, service: str, log: Path, *, port: int | None = None, **environment: object
+    ) -> None:
+        self.port, self.admin_port = port or free_port(), free_port()
         self.log = log
         ours = {
             "PYTHONPATH": str(SERVICES),
@@ -139,8 +141,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start an instance; it is ready when the call returns, and gone after the test."""
     running: list[Running] = []
 
-    def start(service: str = "probe", *, wait: bool = True, **environment: object) -> Running:
-        instance = Running(service, tmp_path / f"{len(running)}.log", **environment)
+    def start(
+        service: str = "probe",
+        *,
+        wait: bool = True,
+        port: int | None = None,
+        **environment: object,
+    ) -> Running:
+        instance = Running(service, tmp_path / f"{len(running)}.log", port=port, **environment)
         running.append(instance)
         if wait:
             wait_until(instance.is_ready)

@@ -22,6 +22,27 @@ def test_a_drain_loses_no_request_of_clients_that_go_elsewhere(start, herd, even
     assert clients.served[staying.port] >= 300
 
 
+@pytest.mark.parametrize(
+    ("restarts", "requests"),
+    [(4, 1_000), pytest.param(60, 50_000, marks=pytest.mark.campaign)],
+)
+def test_rolling_restarts_lose_no_request(start, herd, eventually, record, restarts, requests):
+    """Two instances take turns under 64 keep-alive clients: each is stopped and started anew beside the other."""
+    instances = [start(), start()]
+    ports = [instance.port for instance in instances]
+    with herd(ports, clients=64, path="/api/v1/work?seconds=0") as clients:
+        for restart in range(1, restarts + 1):
+            eventually(lambda due=restart * requests / restarts: clients.total() >= due)
+            turn = restart % 2
+            assert instances[turn].stop() == 0
+            instances[turn] = start(port=ports[turn])
+
+    assert clients.lost == []
+    assert clients.total() >= requests
+    assert min(clients.served.values()) > 0
+    record("rolling-restarts", restarts=restarts, requests=clients.total(), lost=0)
+
+
 def test_a_drain_loses_nothing_when_clients_never_leave(start, herd, eventually):
     """Clients that come back at once never let it get quiet: at the bound the door is shut, and nobody is reset."""
     instance = start(PLATFORM_DRAIN_SECONDS=1)
