@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from platform_kit import deadline
+from platform_kit import deadline, spans
 from platform_kit.dependency import Call, Dependency, Outcome
 from platform_kit.errors import NotCalled, ServiceUnreachable
 from platform_kit.logs import current_request_id
@@ -97,9 +97,7 @@ class HttpClient:
             return _Tried(self._unreachable(TimeoutError("there is no time left to ask it")))
         call.outcome = Outcome.FAILED
         try:
-            answer = self._client.request(
-                sent.method, sent.url, json=sent.json, headers={**_context(given), **sent.headers}
-            )
+            answer = self._exchange(sent, {**_context(given), **sent.headers})
         except httpx.TimeoutException as error:
             was_fair = given >= FAIR_SHARE * self._timeout_seconds
             call.outcome = Outcome.TIMED_OUT if was_fair else Outcome.CUT_SHORT
@@ -110,6 +108,17 @@ class HttpClient:
             call.outcome = Outcome.ANSWERED
             return _Tried(answer)
         return _Tried(answer, worth_repeating="Retry-After" not in answer.headers)
+
+    def _exchange(self, sent: _Sent, headers: Mapping[str, str]) -> httpx.Response:
+        recorder = spans.recorder()
+        if recorder is None:
+            return self._client.request(sent.method, sent.url, json=sent.json, headers=headers)
+        named = self.dependency.name
+        with recorder.call(sent.method, sent.url, headers, dependency=named) as call:
+            headers = {**headers, **call.trace.headers()}
+            answer = self._client.request(sent.method, sent.url, json=sent.json, headers=headers)
+            call.answered(answer.status_code)
+            return answer
 
     def _unreachable(self, error: Exception, *, after: int = 1) -> ServiceUnreachable:
         cause = getattr(error, "cause", None) or str(error) or type(error).__name__
