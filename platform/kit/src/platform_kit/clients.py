@@ -22,6 +22,8 @@ from platform_kit.trace import current_trace
 if TYPE_CHECKING:
     import httpx
 
+    from platform_kit.service_tokens import ServiceTokens
+
 # A call that was given less than this share of its time-out, and did not make it, says nothing about the dependency.
 FAIR_SHARE = 0.5
 # With less than the header can say nothing is sent.
@@ -130,12 +132,49 @@ class HttpClient:
 
 
 class ServiceClient(HttpClient):
-    """Calls `<router_url>/<service>/api/v1/...`. One for each service."""
+    """Calls `<router_url>/<service>/api/v1/...`. One for each service.
 
-    def __init__(self, router_url: str, service: str, *, timeout_seconds: float = 2.0) -> None:
+    With `tokens` each call says which service makes it. One whose token is refused is made once more with another:
+    auth may have thrown its keys away, and nothing was done.
+    """
+
+    def __init__(
+        self,
+        router_url: str,
+        service: str,
+        *,
+        timeout_seconds: float = 2.0,
+        tokens: ServiceTokens | None = None,
+    ) -> None:
         base_url = f"{router_url.rstrip('/')}/{service}/api/v1/"
         super().__init__(service, base_url, timeout_seconds=timeout_seconds)
         self.service = service
+        self._tokens = tokens
+
+    def request(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool = False,
+    ) -> httpx.Response:
+        """Return the answer as `HttpClient` does; also raise `ServiceUnreachable` when auth gives no token."""
+        tokens = self._tokens
+        if tokens is None:
+            return super().request(method, path, json=json, headers=headers, idempotent=idempotent)
+        given = dict(headers or {})
+        with deadline.within(self._timeout_seconds):
+            for is_last in (False, True):
+                token = tokens.token()
+                sent = {**given, "Authorization": f"Bearer {token}"}
+                answer = super().request(
+                    method, path, json=json, headers=sent, idempotent=idempotent
+                )
+                if is_last or answer.status_code != 401 or not tokens.replace(token):
+                    break
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
