@@ -267,13 +267,13 @@ def test_a_pod_is_given_the_time_that_its_stop_takes(rendered, settle, drain, gr
 def test_only_a_service_with_needs_has_a_way_to_the_internal_gateway(rendered):
     """All in come through Gateways: no pod of another service is let in."""
     (order,) = of_kind(rendered(service="order", part="service"), "NetworkPolicy")
-    (product,) = of_kind(rendered(service="product", part="service"), "NetworkPolicy")
+    (auth,) = of_kind(rendered(service="auth", part="service"), "NetworkPolicy")
 
     def ports(policy):
         return [[each["port"] for each in rule["ports"]] for rule in policy["spec"]["egress"]]
 
     assert ports(order) == [[53, 53], [5432], [8081]]
-    assert ports(product) == [[53, 53], [5432]]
+    assert ports(auth) == [[53, 53], [5432]]
     assert [[each["port"] for each in rule["ports"]] for rule in order["spec"]["ingress"]] == [
         ["http"],
         ["admin"],

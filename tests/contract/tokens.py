@@ -45,9 +45,10 @@ def closed_verifiers() -> Iterator[None]:
 
 
 class Signer:
-    """Signs as auth does, by a key of the moment."""
+    """Signs as auth does, by a key of the moment; for customers, or for a service."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, audience: str = "platform", subject: str | None = None) -> None:
+        self._claims = {"aud": audience, "sub": subject or secrets.token_hex(4)}
         self.kid = secrets.token_hex(4)
         self.private_key = Ed25519PrivateKey.generate()
 
@@ -59,7 +60,7 @@ class Signer:
     def token(self) -> str:
         """Return a token as auth makes it."""
         end = int(time.time()) + 900
-        claims = {"sub": secrets.token_hex(4), "iss": "auth", "aud": "platform", "exp": end}
+        claims = {**self._claims, "iss": "auth", "exp": end}
         return jwt.encode(claims, self.private_key, "EdDSA", headers={"kid": self.kid})
 
 
@@ -91,6 +92,22 @@ def access_token(pact: Pact) -> Generator[None, int, None]:
         "exp": match.int(NEVER),
     }
     said = pact.upon_receiving("an access token of a customer", "Async").given("a customer")
+    said.with_body({"header": header, "claims": claims}, JSON)
+    status = yield
+
+    assert status == 200
+
+
+def service_token(pact: Pact) -> Generator[None, int, None]:
+    """What a service reads of another one's token. It comes by way of that one: a message."""
+    header = {"alg": match.regex("EdDSA", regex="^(EdDSA|ES256)$"), "kid": match.str("an-id")}
+    claims: dict[str, Any] = {
+        "iss": "auth",
+        "aud": "services",
+        "sub": "service:order",
+        "exp": match.int(NEVER),
+    }
+    said = pact.upon_receiving("a token of a service", "Async").given("a service")
     said.with_body({"header": header, "claims": claims}, JSON)
     status = yield
 

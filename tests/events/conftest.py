@@ -37,8 +37,8 @@ def opened(
             opened.append(self)
 
     class OpenedClient(ServiceClient):
-        def __init__(self, router_url: str, service: str, *, timeout_seconds: float) -> None:
-            super().__init__(router_url, service, timeout_seconds=timeout_seconds)
+        def __init__(self, *where: str, **options: Any) -> None:
+            super().__init__(*where, **options)
             opened.append(self)
 
     monkeypatch.setattr("product.app.Database", OpenedDatabase)
@@ -76,8 +76,9 @@ def instance(opened: list[Any], front: Front, books: Books) -> Callable[[], Flas
 
 
 @pytest.fixture
-def customer(front: Front) -> Callable[[Flask], Customer]:
-    return lambda app: Customer(app, front.token("ada"))
+def customer(front: Front) -> Callable[..., Customer]:
+    """Ada at an instance, with a token of the front's or one that the real auth made."""
+    return lambda app, token=None: Customer(app, token or front.token("ada"))
 
 
 class Customer:

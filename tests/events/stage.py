@@ -39,10 +39,14 @@ class Quiet(WSGIRequestHandler):
 
 
 class Front:
-    """Auth's keys, and product below /product. `after_event` is called when product has answered an event."""
+    """Auth's keys, and product below /product. `after_event` is called when product has answered an event.
+
+    With `auth` all that is below /auth is the real one's.
+    """
 
     def __init__(self) -> None:
         self.product: WSGI | None = None
+        self.auth: WSGI | None = None
         self.after_event: Callable[[], None] | None = None
         self.events = 0
         self._key = Ed25519PrivateKey.generate()
@@ -54,6 +58,8 @@ class Front:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer, or have product answer."""
         path = environ["PATH_INFO"]
+        if self.auth and path.startswith("/auth/"):
+            return self.auth({**environ, "PATH_INFO": path.removeprefix("/auth")}, start_response)
         if path == "/auth/api/v1/jwks":
             jwk = OKPAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
             keys = [{**jwk, "kid": "front", "alg": "EdDSA", "use": "sig"}]

@@ -11,6 +11,7 @@ import pytest
 import platform_kit
 
 EXPORTED = {
+    "Admission",
     "Background",
     "Business",
     "Caller",
@@ -23,6 +24,7 @@ EXPORTED = {
     "Problem",
     "ServiceClient",
     "ServiceSettings",
+    "ServiceTokens",
     "ServiceUnreachable",
     "SettingsError",
     "TokenVerifier",

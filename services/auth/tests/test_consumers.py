@@ -10,7 +10,7 @@ from contract.changes import Changed, changes
 from contract.provider import Provider, contracts, expected
 from contract.releases import released
 
-from auth import keys
+from auth import keys, services
 
 pytestmark = pytest.mark.contract
 
@@ -19,20 +19,31 @@ BREAKING, HARMLESS = changes(Path(__file__).parent / "changes.toml")
 
 
 @pytest.fixture
-def auth(database, clock, register, log_in):
-    """Auth with what a consumer may be given, and the token that a login answers."""
-    customers = []
+def auth(database, clock, client, register, log_in):
+    """Auth with what a consumer may be given, and the tokens that a login and a service's secret are answered with."""
+    customers, secrets = [], []
 
-    def said():
-        token = log_in(customers[-1])["access_token"]
+    def read(token):
         claims = jwt.decode(token, options={"verify_signature": False})
         return {"header": jwt.get_unverified_header(token), "claims": claims}
+
+    def said():
+        return read(log_in(customers[-1])["access_token"])
+
+    def said_to_a_service():
+        asked = {"service": "order", "secret": secrets[-1]}
+        return read(client.post("/api/v1/service-tokens", json=asked).json["access_token"])
 
     states = {
         "a key that signs": lambda: keys.signing_key(database, now=clock()),
         "a customer": lambda: customers.append(register()),
+        "a service": lambda: secrets.append(services.admit(database, "order")),
     }
-    return Provider("auth", states, {"an access token of a customer": said})
+    messages = {
+        "an access token of a customer": said,
+        "a token of a service": said_to_a_service,
+    }
+    return Provider("auth", states, messages)
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda path: path.stem)

@@ -361,8 +361,8 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], F
             opened.append(self)
 
     class OpenedClient(ServiceClient):
-        def __init__(self, router_url: str, service: str, *, timeout_seconds: float) -> None:
-            super().__init__(router_url, service, timeout_seconds=timeout_seconds)
+        def __init__(self, *where: str, **options: Any) -> None:
+            super().__init__(*where, **options)
             opened.append(self)
 
     def start(url: str, router_url: str) -> Flask:

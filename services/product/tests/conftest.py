@@ -22,7 +22,9 @@ from platform_kit import Database, InstanceSettings, load_settings
 from product.app import create
 from product.tables import metadata
 
-ROUTER_URL = "http://127.0.0.1:9"  # the discard port: product calls nobody
+ROUTER_URL = (
+    "http://127.0.0.1:9"  # the discard port: product calls nobody, unless it asks who calls
+)
 
 # An instance has as many threads as connections. The tests have up to 200 threads, which must not
 # give up waiting for one; PostgreSQL allows 100.
@@ -68,7 +70,7 @@ def database(migrated_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Flask]]:
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Flask]]:
     """Start instances on a database, and close their connections after the test."""
     opened: list[Database] = []
 
@@ -77,9 +79,9 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Flask]
             super().__init__(url, pool_size=POOL_SIZE)
             opened.append(self)
 
-    def start(url: str) -> Flask:
+    def start(url: str, router_url: str = ROUTER_URL) -> Flask:
         monkeypatch.setenv("PRODUCT_DATABASE_URL", url)
-        monkeypatch.setenv("PRODUCT_ROUTER_URL", ROUTER_URL)
+        monkeypatch.setenv("PRODUCT_ROUTER_URL", router_url)
         return create()
 
     monkeypatch.setattr("product.app.Database", OpenedDatabase)

@@ -213,7 +213,7 @@ def test_a_build_that_failed_is_made_anew(source: Source, tmp_path: Path, made: 
 
 def test_dependencies_that_disagree_are_told(builds: Builds, source: Source):
     """That is for the service to mend, and no fault of the network's."""
-    edit(source, "services/product/pyproject.toml", '"platform-kit"', '"platform-kit>=99"')
+    edit(source, "services/product/pyproject.toml", '"platform-kit[traces]"', '"platform-kit>=99"')
     error = refused(builds, replace(source, content="e" * 64))
 
     assert error.code == "install-failed"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from platform_kit.addresses import client_address as client_address
+    from platform_kit.admission import Admission as Admission
     from platform_kit.app import create_app as create_app
     from platform_kit.background import Background as Background
     from platform_kit.background import start_background as start_background
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from platform_kit.logs import logger as logger
     from platform_kit.problems import Problem as Problem
     from platform_kit.queries import parse_query as parse_query
+    from platform_kit.service_tokens import ServiceTokens as ServiceTokens
     from platform_kit.settings import InstanceSettings as InstanceSettings
     from platform_kit.settings import ServiceSettings as ServiceSettings
     from platform_kit.settings import load_settings as load_settings
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from platform_kit.trail import audit as audit
 
 _HOMES = {
+    "Admission": "admission",
     "Background": "background",
     "Business": "business",
     "Caller": "tokens",
@@ -46,6 +49,7 @@ _HOMES = {
     "Problem": "problems",
     "ServiceClient": "clients",
     "ServiceSettings": "settings",
+    "ServiceTokens": "service_tokens",
     "ServiceUnreachable": "errors",
     "SettingsError": "errors",
     "TokenVerifier": "tokens",

@@ -10,6 +10,7 @@ from flask import Blueprint, Flask
 from prometheus_client.registry import Collector
 
 from platform_kit.addresses import trust_proxies
+from platform_kit.admission import Admission
 from platform_kit.api.api import Api
 from platform_kit.api.mount import mount
 from platform_kit.call_counts import CallCounts
@@ -60,6 +61,7 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     dependencies: Sequence[Dependency] = (),
     background: Sequence[Job] = (),
     events: Sequence[EventPart] = (),
+    admission: Admission | None = None,
     flags: FlagSet | None = None,
     settings: InstanceSettings | None = None,
 ) -> Flask:
@@ -68,7 +70,8 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     Opens no port, connects to nothing and starts no thread: that is `start_background`'s and `serve`'s part.
     `schema_oldest` is the oldest revision that this code runs on (without it, what `schema.toml` beside
     the service's migrations declares), `dependencies` what `/metrics` shows beside the database: those of the
-    service's clients and of its token verifier; `background` the service's own threads, `events` its relays and inboxes.
+    service's clients and of its token verifier; `background` the service's own threads, `events` its relays and inboxes,
+    `admission` what says which services may call it.
     `flags` are read here, from PLATFORM_FLAGS_FILE or, while that is not there, as the service was shipped;
     `start_background` watches them.
     """
@@ -81,12 +84,14 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     jobs = [*background, *(part.run for part in events)]
     if watch:
         jobs.insert(0, watch.run_until)
+    if admission:
+        dependencies = (*dependencies, *admission.dependencies)
     asked = (*((database.dependency,) if database else ()), *dependencies)
     instance = _instance(
         service, settings, checks=_checks(database, needs), jobs=jobs, dependencies=asked
     )
     instance.attach(app)
-    for part in events:
+    for part in (*events, *((admission,) if admission else ())):
         instance.metrics.registry.register(part.metrics(identity(service, settings)))
     encounters = None
     if watch:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from platform_kit import deadline
+from platform_kit import deadline, spans
 from platform_kit.dependency import Call, Dependency, Outcome
 from platform_kit.errors import NotCalled, ServiceUnreachable
 from platform_kit.logs import current_request_id
@@ -21,6 +21,8 @@ from platform_kit.trace import current_trace
 
 if TYPE_CHECKING:
     import httpx
+
+    from platform_kit.service_tokens import ServiceTokens
 
 # A call that was given less than this share of its time-out, and did not make it, says nothing about the dependency.
 FAIR_SHARE = 0.5
@@ -97,9 +99,7 @@ class HttpClient:
             return _Tried(self._unreachable(TimeoutError("there is no time left to ask it")))
         call.outcome = Outcome.FAILED
         try:
-            answer = self._client.request(
-                sent.method, sent.url, json=sent.json, headers={**_context(given), **sent.headers}
-            )
+            answer = self._exchange(sent, {**_context(given), **sent.headers})
         except httpx.TimeoutException as error:
             was_fair = given >= FAIR_SHARE * self._timeout_seconds
             call.outcome = Outcome.TIMED_OUT if was_fair else Outcome.CUT_SHORT
@@ -111,6 +111,17 @@ class HttpClient:
             return _Tried(answer)
         return _Tried(answer, worth_repeating="Retry-After" not in answer.headers)
 
+    def _exchange(self, sent: _Sent, headers: Mapping[str, str]) -> httpx.Response:
+        recorder = spans.recorder()
+        if recorder is None:
+            return self._client.request(sent.method, sent.url, json=sent.json, headers=headers)
+        named = self.dependency.name
+        with recorder.call(sent.method, sent.url, headers, dependency=named) as call:
+            headers = {**headers, **call.trace.headers()}
+            answer = self._client.request(sent.method, sent.url, json=sent.json, headers=headers)
+            call.answered(answer.status_code)
+            return answer
+
     def _unreachable(self, error: Exception, *, after: int = 1) -> ServiceUnreachable:
         cause = getattr(error, "cause", None) or str(error) or type(error).__name__
         unreachable = ServiceUnreachable(
@@ -121,12 +132,49 @@ class HttpClient:
 
 
 class ServiceClient(HttpClient):
-    """Calls `<router_url>/<service>/api/v1/...`. One for each service."""
+    """Calls `<router_url>/<service>/api/v1/...`. One for each service.
 
-    def __init__(self, router_url: str, service: str, *, timeout_seconds: float = 2.0) -> None:
+    With `tokens` each call says which service makes it. One whose token is refused is made once more with another:
+    auth may have thrown its keys away, and nothing was done.
+    """
+
+    def __init__(
+        self,
+        router_url: str,
+        service: str,
+        *,
+        timeout_seconds: float = 2.0,
+        tokens: ServiceTokens | None = None,
+    ) -> None:
         base_url = f"{router_url.rstrip('/')}/{service}/api/v1/"
         super().__init__(service, base_url, timeout_seconds=timeout_seconds)
         self.service = service
+        self._tokens = tokens
+
+    def request(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool = False,
+    ) -> httpx.Response:
+        """Return the answer as `HttpClient` does; also raise `ServiceUnreachable` when auth gives no token."""
+        tokens = self._tokens
+        if tokens is None:
+            return super().request(method, path, json=json, headers=headers, idempotent=idempotent)
+        given = dict(headers or {})
+        with deadline.within(self._timeout_seconds):
+            for is_last in (False, True):
+                token = tokens.token()
+                sent = {**given, "Authorization": f"Bearer {token}"}
+                answer = super().request(
+                    method, path, json=json, headers=sent, idempotent=idempotent
+                )
+                if is_last or answer.status_code != 401 or not tokens.replace(token):
+                    break
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

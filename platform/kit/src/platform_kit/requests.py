@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
 
-from platform_kit import deadline, trace
+from platform_kit import deadline, spans, trace
 from platform_kit.deadline import Deadline
 from platform_kit.headers import added_headers
 from platform_kit.logs import RequestLines, carried, identity
@@ -65,6 +65,10 @@ class Observer:
         span = trace.received(
             environ.get("HTTP_TRACEPARENT", ""), environ.get("HTTP_TRACESTATE", "")
         )
+        recorder = spans.recorder()
+        recorded = recorder.serve(span, environ) if recorder else None
+        if recorded:
+            span = recorded.trace
         keys = {"request_id": request_id, "trace_id": span.trace_id, "span_id": span.span_id}
         seconds, refusal = self._patience(environ)
         observed = environ[_OBSERVED] = Observed(refusal)
@@ -76,6 +80,8 @@ class Observer:
             self._metrics.answers.count(method, observed.route, status=code, seconds=took)
             if encounters:
                 encounters.count(status=code, seconds=took)
+            if recorded:
+                recorded.served(method, observed.route, status=code)
             self._lines.finished(method, observed.route, status=code, seconds=took, keys=keys)
             headers += added_headers(headers, has_token="HTTP_AUTHORIZATION" in environ)
             headers += (self._served_by, ("X-Request-Id", request_id))
@@ -92,6 +98,8 @@ class Observer:
             deadline.end(deadline_before)
             trace.end(trace_before)
             carried.reset(carried_before)
+            if recorded:
+                recorded.end()
             self._metrics.end(begun)
 
     def _patience(self, environ: Environ) -> tuple[float, Problem | None]:

@@ -10,6 +10,7 @@ from platform_kit.instance import Instance
 from platform_kit.liveness import Activity
 from platform_kit.logs import logger
 from platform_kit.settings import InstanceSettings
+from platform_kit.spans import start_spans, stop_spans
 
 # A worker that was killed may hold its port a moment longer than its process id.
 REBIND_SECONDS = 2.0
@@ -40,6 +41,7 @@ class Serving:
 
     def start(self) -> None:
         """Start the threads: from now on the instance may be ready."""
+        start_spans(self._instance.service, self.settings)
         self._background = start_background(self._app)
         log.info("instance_started", port=self.settings.port, admin_port=self._admin.port)
 
@@ -53,4 +55,5 @@ class Serving:
         """Stop the threads and close the admin port."""
         if self._background:
             self._background.stop()
+        stop_spans()
         self._admin.close()

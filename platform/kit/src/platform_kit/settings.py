@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from platform_kit.errors import InvalidSetting, MissingSetting, SettingsError
@@ -91,6 +91,14 @@ class ServiceSettings(BaseSettings):
     database_url: str | None = Field(default=None, pattern=r"^postgresql://")
     database_url_file: Path | None = None
     router_url: str = Field(pattern=r"^https?://", examples=["http://127.0.0.1:8081"])
+    # By which auth knows the service that calls others; a file is read anew for every token. Without it none is sent.
+    service_secret: SecretStr | None = None
+    service_secret_file: Path | None = None
+
+    @property
+    def secret(self) -> SecretStr | Path | None:
+        """What `ServiceTokens` takes, None for a service that has no secret."""
+        return self.service_secret_file or self.service_secret
 
     @property
     def database(self) -> str | Path:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from platform_kit import Database, create_app, load_settings
+from platform_kit import Admission, Database, create_app, load_settings
 from platform_kit.api import Clock, utc_now
 from platform_kit.events import Inbox
 from product.events import EFFECTS
@@ -20,10 +20,12 @@ def create(*, clock: Clock = utc_now) -> Flask:
     settings = load_settings(ProductSettings)
     database = Database(settings.database)
     events = Inbox(database, inbox, EFFECTS)
+    admission = Admission.by_keys_at(settings.router_url, settings.service_tokens)
     return create_app(
         "product",
-        api=routes(database, events, clock=clock),
+        api=routes(database, events, admission, clock=clock),
         database=database,
         flags=FLAGS,
         events=(events,),
+        admission=admission,
     )

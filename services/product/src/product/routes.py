@@ -6,7 +6,8 @@ They are written for the newest version of the interface; `changes` leads from a
 from decimal import Decimal
 from uuid import UUID
 
-from platform_kit import Business, Database, client_address, parse, parse_query
+from platform_kit import Admission, Business, Database, client_address, parse, parse_query
+from platform_kit.admission import REFUSALS
 from platform_kit.api import Api, Clock, utc_now
 from platform_kit.events import Event, Inbox, Receipt
 from product import inventory, products, reservations, shapes
@@ -19,10 +20,15 @@ from product.shapes import NewProduct, PageQuery, StockChange, WantedReservation
 
 MISSING = {404: ["product_missing"]}
 
+# The one service that reserves stock, and whose events are heard.
+ORDER = "order"
+
 holds = Business("reservations")
 
 
-def routes(database: Database, inbox: Inbox, *, clock: Clock = utc_now) -> Api:
+def routes(
+    database: Database, inbox: Inbox, admission: Admission, *, clock: Clock = utc_now
+) -> Api:
     """Return product's interface."""
     api = Api(VERSIONS, CHANGES, clock=clock)
 
@@ -91,12 +97,14 @@ def routes(database: Database, inbox: Inbox, *, clock: Clock = utc_now) -> Api:
         answer=shapes.Reservation,
         statuses=(201, 200),
         refusals={
+            **REFUSALS,
             **MISSING,
             409: ["reservation_differs", "reservation_released", "out_of_stock"],
         },
     )
     def reserve(reservation_id: UUID) -> tuple[shapes.Reservation, int]:
         """Reserve items under an id of the caller's; 200 if that was done before. For other services only."""
+        admission.admit(ORDER)
         wanted = parse(WantedReservation).items
         items = [Item(ProductId(item.product_id), item.quantity) for item in wanted]
         with holds.attempt() as attempt:
@@ -107,14 +115,16 @@ def routes(database: Database, inbox: Inbox, *, clock: Clock = utc_now) -> Api:
                 attempt.repeated()
         return shapes.Reservation(id=reservation_id, items=wanted), 201 if is_new else 200
 
-    @api.operation("DELETE /reservations/<uuid:reservation_id>", statuses=(204,))
+    @api.operation("DELETE /reservations/<uuid:reservation_id>", statuses=(204,), refusals=REFUSALS)
     def release(reservation_id: UUID) -> None:
         """Give a reservation's items back. For other services only."""
+        admission.admit(ORDER)
         reservations.release(database, ReservationId(reservation_id))
 
-    @api.operation("POST /events", body=Event, answer=Receipt)
+    @api.operation("POST /events", body=Event, answer=Receipt, refusals=REFUSALS)
     def take_event() -> Receipt:
         """Take an event; its effect it has once, however often it comes. For other services only."""
+        admission.admit(ORDER)
         return inbox.take(parse(Event))
 
     return api

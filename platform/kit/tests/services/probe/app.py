@@ -6,6 +6,7 @@ import threading
 from flask import Blueprint, Flask, request
 
 from platform_kit import Database, create_app
+from platform_kit.clients import HttpClient
 
 routes = Blueprint("probe", __name__)
 
@@ -15,6 +16,13 @@ def work() -> dict[str, int]:
     """Answer after `seconds`, with the worker's process id."""
     threading.Event().wait(float(request.args.get("seconds", "0.02")))
     return {"pid": os.getpid()}
+
+
+@routes.get("/onward")
+def onward() -> dict[str, int]:
+    """Ask what PROBE_NEXT is the address of, and answer with the status that came."""
+    following = HttpClient("next", os.environ["PROBE_NEXT"], timeout_seconds=2.0)
+    return {"status": following.request("GET", "work").status_code}
 
 
 def create() -> Flask:
