@@ -38,6 +38,7 @@ def test_the_routes_are_these(environment):
         for method, path in (
             ("GET", "products"),
             ("GET", "products/<int:product_id>"),
+            ("GET", "products/<int:product_id>/prices"),
             ("POST", "inventory"),
             ("PUT", "inventory/<int:product_id>/stock"),
             ("PUT", "reservations/<uuid:reservation_id>"),

@@ -160,9 +160,67 @@ def test_a_way_back_keeps_every_price_and_the_way_up_fills_the_cents(database_ur
         }
     database.dispose()
 
-    assert taken == ["0005", "0004", "0003"]
+    assert taken == ["0007", "0006", "0005", "0004", "0003"]
     assert found == [(Decimal("0.29"), 29), (Decimal("12.50"), 1250)]
     assert nullable["price_cents"] is False
+
+
+HISTORY = text(
+    "SELECT sku, kept.price_cents FROM product_prices kept JOIN products ON id = product_id ORDER BY sku, number"
+)
+
+
+@pytest.fixture
+def recorded(database_url):
+    """A database of before the record of prices, with a product of an older release and one of this."""
+    upgrade("product", phase="expand", database_url=database_url)
+    database = Database(database_url)
+    revert("product", to="0005", database_url=database_url)
+    with database.begin() as connection:
+        connection.execute(OLD_INSERT, {"sku": "old", "price": Decimal("12.50")})
+        connection.execute(NEW_INSERT.values(price_cents=29))
+    yield database
+    database.dispose()
+
+
+@pytest.mark.integration
+def test_products_of_before_the_record_get_their_first_price(recorded, database_url):
+    """Once, and what they cost from then on follows it, whoever writes that."""
+    for _ in range(2):
+        upgrade("product", phase="expand", database_url=database_url)
+    with recorded.begin() as connection:
+        connection.execute(text("UPDATE products SET price = 13 WHERE sku = 'old'"))
+        connection.execute(update(products).where(products.c.sku == "new").values(price_cents=30))
+        found = connection.execute(HISTORY).all()
+
+    assert found == [("new", 29), ("new", 30), ("old", 1250), ("old", 1300)]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("change", ["price = 13", "price_cents = 1300"])
+def test_a_price_that_changes_before_the_first_ones_are_filled_loses_none(
+    recorded, database_url, change
+):
+    """Between 0006 and 0007 old code goes on: what it overwrites is recorded first, and not once more by the filling."""
+    upgrade("product", phase="expand", database_url=database_url)
+    with recorded.begin() as connection:
+        connection.execute(text("DELETE FROM product_prices"))  # as 0006 leaves it
+        connection.execute(text(f"UPDATE products SET {change} WHERE sku = 'old'"))
+        connection.execute(text("UPDATE products SET stock = 1"))
+        connection.execute(text("UPDATE products SET price_cents = price_cents"))
+        found = connection.execute(HISTORY).all()
+
+    assert found == [("new", 29), ("old", 1250), ("old", 1300)]
+
+
+@pytest.mark.integration
+def test_an_older_release_deletes_a_product_with_its_prices(database):
+    """It does not know that there are any."""
+    with database.begin() as connection:
+        connection.execute(NEW_INSERT.values(price_cents=29))
+        connection.execute(text("DELETE FROM products"))
+
+        assert connection.execute(HISTORY).all() == []
 
 
 @pytest.fixture
@@ -201,8 +259,10 @@ def test_after_the_contract_the_cents_are_written_alone(contracted):
         connection.execute(NEW_INSERT.values(price_cents=29))
         connection.execute(update(products).values(price_cents=products.c.price_cents + 1))
         found = connection.execute(select(products.c.price_cents).order_by(products.c.sku))
+        history = connection.execute(HISTORY).all()
 
         assert list(found.scalars()) == [30, 1251]
+        assert history == [("new", 29), ("new", 30), ("old", 1250), ("old", 1251)]
 
 
 @pytest.mark.integration
@@ -212,7 +272,7 @@ def test_after_the_contract_only_what_came_later_can_be_taken_back(contracted, d
         revert("product", to="0002", database_url=database_url)
     taken = revert("product", to="0003", database_url=database_url).reverted
 
-    assert taken == ["0005", "0004"]
+    assert taken == ["0007", "0006", "0005", "0004"]
 
 
 @pytest.mark.integration

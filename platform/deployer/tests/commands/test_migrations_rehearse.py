@@ -24,7 +24,7 @@ REWRITING = '''"""Prices with four digits."""
 from alembic import op
 
 revision = "0900"
-down_revision = "0005"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

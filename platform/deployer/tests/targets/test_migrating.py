@@ -22,7 +22,7 @@ EXPAND = '''"""A colour."""
 from alembic import op
 
 revision = "0900"
-down_revision = "0005"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

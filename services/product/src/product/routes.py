@@ -10,13 +10,14 @@ from platform_kit import Admission, Business, Database, client_address, parse, p
 from platform_kit.admission import REFUSALS
 from platform_kit.api import Api, Clock, utc_now
 from platform_kit.events import Event, Inbox, Receipt
-from product import inventory, products, reservations, shapes
+from product import inventory, prices, products, reservations, shapes
 from product.changes import CHANGES, VERSIONS
-from product.changes.v3 import next_link
+from product.changes.v3 import next_link, prices_link
+from product.cursor import cursor_after, number_before
 from product.flags import HIDE_SOLD_OUT
 from product.products import Product, ProductId, Wanted
 from product.reservations import Item, ReservationId
-from product.shapes import NewProduct, PageQuery, StockChange, WantedReservation
+from product.shapes import NewProduct, PageQuery, PricesQuery, StockChange, WantedReservation
 
 MISSING = {404: ["product_missing"]}
 
@@ -57,6 +58,28 @@ def routes(
     def read_product(product_id: int) -> shapes.Product:
         """Read a product."""
         return _rendered(products.read(database, ProductId(product_id)))
+
+    @api.operation(
+        "GET /products/<int:product_id>/prices",
+        query=PricesQuery,
+        answer=shapes.PricePage,
+        refusals={400: ["cursor_invalid"], **MISSING},
+    )
+    def list_prices(product_id: int) -> shapes.PricePage:
+        """List what a product costs and has cost, the newest price first, a page at a time."""
+        query, of = parse_query(PricesQuery), ProductId(product_id)
+        before = None if query.cursor is None else number_before(query.cursor, of=of)
+        page = prices.page(database, of, before=before, limit=query.limit)
+        after = page.next_after
+        return shapes.PricePage(
+            items=[
+                shapes.Price(price_cents=_cents(each.price), since=each.since.isoformat())
+                for each in page.items
+            ],
+            next=None
+            if after is None
+            else prices_link(cursor_after(after, of=of), limit=query.limit),
+        )
 
     @api.operation(
         "POST /inventory",
@@ -135,8 +158,12 @@ def _rendered(product: Product) -> shapes.Product:
         id=product.id,
         sku=product.sku,
         name=product.name,
-        price_cents=int(product.price.scaleb(2)),
+        price_cents=_cents(product.price),
         stock=product.stock,
         description=product.description,
         category=product.category,
     )
+
+
+def _cents(price: Decimal) -> int:
+    return int(price.scaleb(2))

@@ -130,6 +130,34 @@ class ProductPage(BaseModel):
     next: str | None
 
 
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class PricesQuery(BaseModel):
+    """Which prices of a product to list."""
+
+    limit: Annotated[Limit, Field(description="how many at most")] = 20
+    cursor: Annotated[
+        str | None,
+        Field(description="only those before the ones of another page, which has said this"),
+        WithJsonSchema({"type": "string"}),
+    ] = None
+
+
+class Price(BaseModel):
+    """A price in hundredths of the shop's currency, and since when it is the product's."""
+
+    price_cents: int
+    since: Moment
+
+
+class PricePage(BaseModel):
+    """Some prices, the newest first, and where the next ones are: relative to this page, null on the last one."""
+
+    items: list[Price]
+    next: str | None
+
+
 class WantedItem(BaseModel):
     """So many of one product."""
 
@@ -144,13 +172,16 @@ def _each_once(items: list[WantedItem]) -> list[WantedItem]:
     return items
 
 
+# 100 row locks at most are held by one request.
+WantedItems = Annotated[
+    list[WantedItem], Field(min_length=1, max_length=100), AfterValidator(_each_once)
+]
+
+
 class WantedReservation(BaseModel):
     """What to reserve, all of it or nothing."""
 
-    # 100 row locks at most are held by one request.
-    items: Annotated[
-        list[WantedItem], Field(min_length=1, max_length=100), AfterValidator(_each_once)
-    ]
+    items: WantedItems
 
 
 class Reservation(BaseModel):

@@ -6,10 +6,12 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -35,6 +37,21 @@ products = Table(
     UniqueConstraint("sku", name="products_sku"),
     CheckConstraint("stock >= 0", name="products_stock"),
     Index("products_category", "category", "id"),
+)
+
+# Written by triggers on products alone, also where an older release writes a price: see revision 0006. A product's numbers
+# are in the order of its prices.
+product_prices = Table(
+    "product_prices",
+    metadata,
+    Column("product_id", BigInteger, nullable=False),
+    Column("number", BigInteger, Identity(), nullable=False),
+    Column("price_cents", BigInteger, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    PrimaryKeyConstraint("product_id", "number"),
+    ForeignKeyConstraint(
+        ["product_id"], ["products.id"], name="product_prices_product", ondelete="CASCADE"
+    ),
 )
 
 # A released one stays: it is the tombstone that refuses a reservation which arrives late.

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from platform_kit.api import Body, Change, Translation
-from product.shapes import After, Category, Description, Limit, Name, Sku, Stock
+from product.shapes import After, Category, Description, Limit, Moment, Name, Sku, Stock
 
 Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 
@@ -52,6 +52,20 @@ class ProductPage(BaseModel):
     next_after: int | None
 
 
+class PastPrice(BaseModel):
+    """A price in the shop's currency, and since when it is the product's."""
+
+    price: str
+    since: Moment
+
+
+class PricePage(BaseModel):
+    """Some prices, the newest first, and the cursor of the next ones; null on the last page."""
+
+    items: list[PastPrice]
+    next_cursor: str | None
+
+
 def in_cents(body: Body) -> Body:
     """Return a request with its price in cents."""
     rest = {key: value for key, value in body.items() if key != "price"}
@@ -83,5 +97,6 @@ CHANGE = Change(
             body=NewProduct, request=in_cents, answer=Product, response=in_decimals
         ),
         "set_stock": Translation(answer=Product, response=in_decimals),
+        "list_prices": Translation(answer=PricePage, response=all_in_decimals),
     },
 )

@@ -1,11 +1,11 @@
-"""v3: a page of products links to the next one. v2 gave the id to ask for it with."""
+"""v3: a page links to the next one. v2 gave the id, or the cursor, to ask for it with."""
 
 from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
 from platform_kit.api import Body, Change, Translation
-from product.shapes import PageQuery, Product
+from product.shapes import PageQuery, Price, Product
 
 
 class ProductPage(BaseModel):
@@ -13,6 +13,13 @@ class ProductPage(BaseModel):
 
     items: list[Product]
     next_after: int | None
+
+
+class PricePage(BaseModel):
+    """Some prices, the newest first, and the cursor of the next ones; null on the last page."""
+
+    items: list[Price]
+    next_cursor: str | None
 
 
 def next_link(after: int, query: PageQuery) -> str:
@@ -33,8 +40,27 @@ def with_an_id(body: Body) -> Body:
     return {"items": body["items"], "next_after": None if link is None else next_after(link)}
 
 
+def prices_link(cursor: str, *, limit: int) -> str:
+    """Return where the page of that cursor is, relative to any page of the same product's prices."""
+    return f"prices?cursor={cursor}&limit={limit}"
+
+
+def next_cursor(link: str) -> str:
+    """Return the cursor in a link."""
+    return link.partition("cursor=")[2].partition("&")[0]
+
+
+def with_a_cursor(body: Body) -> Body:
+    """Return a page of prices with the cursor instead of the link."""
+    link = body["next"]
+    return {"items": body["items"], "next_cursor": None if link is None else next_cursor(link)}
+
+
 CHANGE = Change(
     "v3",
-    says="Follow next, a link relative to the page, instead of asking with next_after.",
-    operations={"list_products": Translation(answer=ProductPage, response=with_an_id)},
+    says="Follow next, a link relative to the page, instead of asking with next_after or next_cursor.",
+    operations={
+        "list_products": Translation(answer=ProductPage, response=with_an_id),
+        "list_prices": Translation(answer=PricePage, response=with_a_cursor),
+    },
 )
