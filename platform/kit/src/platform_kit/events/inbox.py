@@ -125,7 +125,9 @@ class Inbox:
             .prefix_with("MATERIALIZED")
         )
         with self._database.begin() as connection:
-            return connection.execute(delete(table).where(table.c.id.in_(select(old.c.id)))).rowcount
+            return connection.execute(
+                delete(table).where(table.c.id.in_(select(old.c.id)))
+            ).rowcount
 
     def _counted(self, event: Event, outcome: Outcome) -> Receipt:
         log.info("event_taken", event_id=str(event.id), type=event.type, outcome=outcome)
