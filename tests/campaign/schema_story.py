@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import urllib3
 from campaign.passages import clients, deployer, under_load
 from e2e.shop import USER
 
@@ -19,17 +20,22 @@ from deployer.commands.release import Wanted
 from deployer.commands.rollback import rollback
 from deployer.commands.rollout import rollout
 from deployer.engine import Phase
+from deployer.model import ServiceName
 from deployer.releases import Version
 
+AUTH = ServiceName("auth")
 ONE_NAME, TWO_NAMES, NEWEST = Version(1, 0, 0), Version(1, 1, 0), Version(1, 2, 0)
 PER_SECOND = 100.0
 CLIENTS = 16
 
 
 def customers(context: Context, customer: Customer) -> AbstractContextManager[Traffic]:
-    """Let customers read and write their profiles without a pause in the story."""
-    (story,) = (each for each in stories(context.workspace) if each.service == USER)
-    return clients(customer, story.traffic, per_second=PER_SECOND, count=CLIENTS)
+    """Let customers, freshly logged in, read and write their profiles without a pause in the story."""
+    told = {story.service: story for story in stories(context.workspace)}
+    (login,) = (step for step in told[AUTH].steps if "token" in dict(step.save))
+    with urllib3.PoolManager(retries=False, timeout=10.0) as http:
+        customer.play(login, http)
+    return clients(customer, told[USER].traffic, per_second=PER_SECOND, count=CLIENTS)
 
 
 def tell(context: Context, traffic: Traffic) -> dict[str, tuple[str, list[Answer]]]:
