@@ -105,6 +105,17 @@ class Customer:
             f"/api/v1/orders/{order_id}/cancel", headers=self._headers
         )
 
+    def cancel_items(self, order_id: str, items: dict[int, int], *, key: str | None = None) -> Any:
+        """Cancel {product: quantity} of an order."""
+        rows = [{"product_id": product, "quantity": count} for product, count in items.items()]
+        answer = self._app.test_client().post(
+            f"/api/v2/orders/{order_id}/items/cancel",
+            json={"items": rows},
+            headers={**self._headers, "Idempotency-Key": key or secrets.token_hex(8)},
+        )
+        assert answer.status_code in {200, 409}, answer.text
+        return answer
+
 
 class Books:
     """A look into both databases, past the services."""
@@ -116,6 +127,24 @@ class Books:
         """How many can be reserved."""
         table = product_tables.products
         return self._one("product", select(table.c.stock).where(table.c.id == product))
+
+    def ordered(self, product: int) -> int:
+        """How many are in orders that are placed."""
+        orders, items = order_tables.orders.c, order_tables.order_items.c
+        placed = select(orders.id).where(orders.target_status == "placed")
+        chosen = select(func.coalesce(func.sum(items.quantity), 0)).where(
+            items.product_id == product, items.order_id.in_(placed)
+        )
+        return self._one("order", chosen)
+
+    def reserved(self, product: int) -> int:
+        """How many are in reservations that are not released."""
+        held, items = product_tables.reservations.c, product_tables.reservation_items.c
+        open_ = select(held.id).where(held.released_at.is_(None))
+        chosen = select(func.coalesce(func.sum(items.quantity), 0)).where(
+            items.product_id == product, items.reservation_id.in_(open_)
+        )
+        return self._one("product", chosen)
 
     def received(self) -> int:
         """How many events have had their effect."""

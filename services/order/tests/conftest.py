@@ -31,8 +31,8 @@ from werkzeug.test import TestResponse
 from order.app import create
 from order.events import Product, settle
 from order.flags import RESERVE_FIRST
-from order.orders import CustomerId, ProductId, status_of
-from order.placement import Purchase, Wanted
+from order.orders import CustomerId, ProductId, Wanted, status_of
+from order.placement import Purchase
 from order.stock import Stock
 from order.sweeper import LEFT_OVER_AFTER, Sweeper
 from order.tables import metadata, order_items, orders, outbox
@@ -56,6 +56,7 @@ class Shop:
         self.released: set[str] = set()
         self.events: list[dict[str, Any]] = []
         self.takes_events = True  # a product before 1.3.0 does not
+        self.knows_parts = True  # nor does an older one know of orders that are cancelled in part
         self._lock = threading.Lock()
 
     def add(self, *, price: str = "4.50", stock: int = 100) -> int:
@@ -78,8 +79,14 @@ class Shop:
     def _hear(self, event: dict[str, Any]) -> Answer:
         if not self.takes_events:
             return 404, {"code": "not_found"}
+        data = event["data"]
+        if data["reservation_id"] is None and not self.knows_parts:
+            return 422, {"code": "invalid_request"}
         self.events.append(event)
-        self._release(event["data"]["reservation_id"])
+        if data["reservation_id"] is None:
+            self._release_part(data["part_of"], data["items"])
+        else:
+            self._release(data["reservation_id"])
         return 200, {"outcome": "applied"}
 
     def _read(self, product_id: int) -> Answer:
@@ -107,6 +114,14 @@ class Shop:
         for product_id, quantity in self.held.pop(name, {}).items():
             self.stock[product_id] += quantity
         return 204, None
+
+    def _release_part(self, name: str, items: list[dict[str, int]]) -> None:
+        for item in items:
+            product_id, held = item["product_id"], self.held.get(name, {})
+            count = min(item["quantity"], held.get(product_id, 0))
+            if count:
+                held[product_id] -= count
+                self.stock[product_id] += count
 
 
 class Router:
@@ -231,6 +246,21 @@ class Customer:
         """Cancel an order."""
         headers = {**self._headers, **headers}
         return self._client.post(f"/api/v1/orders/{order_id}/cancel", headers=headers)
+
+    def cancel_items(
+        self, order_id: str, items: dict[int, int], *, key: str | None = None, api: str = "v1"
+    ) -> TestResponse:
+        """Cancel {product: quantity} of an order, under a fresh key if none is given."""
+        rows = [{"product_id": product, "quantity": count} for product, count in items.items()]
+        return self.send_cancelled(order_id, rows, key=key or secrets.token_hex(8), api=api)
+
+    def send_cancelled(
+        self, order_id: str, items: object, *, key: str, api: str = "v1"
+    ) -> TestResponse:
+        """Cancel what is said, in whatever shape."""
+        headers = {**self._headers, "Idempotency-Key": key}
+        url = f"/api/{api}/orders/{order_id}/items/cancel"
+        return self._client.post(url, json={"items": items}, headers=headers)
 
     def orders(self) -> list[dict[str, Any]]:
         """All that the customer sees."""

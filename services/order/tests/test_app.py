@@ -38,6 +38,7 @@ def test_the_routes_are_these(environment):
             ("GET", "orders"),
             ("GET", "orders/<uuid:order_id>"),
             ("POST", "orders/<uuid:order_id>/cancel"),
+            ("POST", "orders/<uuid:order_id>/items/cancel"),
             ("GET", "openapi.json"),
             ("GET", "docs"),
         )

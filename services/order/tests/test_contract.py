@@ -15,7 +15,7 @@ from contract.documents import as_in_life
 
 pytestmark = pytest.mark.contract
 
-OPERATIONS = 4
+OPERATIONS = 5
 # Two that ask more of a document than JSON Schema can say: that each product is named once, under which keys there are
 # orders already, what a cursor is, and what a query's text is as a number.
 BEYOND_A_SCHEMA = ("positive_data_acceptance", "negative_data_rejection")

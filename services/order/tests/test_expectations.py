@@ -45,6 +45,17 @@ CANCELLED = Event(
     at=datetime(2026, 12, 1, tzinfo=UTC),
     data={"order_id": str(ORDER), "reservation_id": str(ORDER), **WANTED},
 )
+PART_CANCELLED = CANCELLED.model_copy(
+    update={
+        "id": UUID("6f7f52f3-52b0-4b39-8d0c-6f2f6f1b5a52"),
+        "data": {
+            "order_id": str(ORDER),
+            "reservation_id": None,
+            "part_of": str(ORDER),
+            "items": [{"product_id": TEA, "quantity": 1}],
+        },
+    }
+)
 
 
 @contextmanager
@@ -182,6 +193,18 @@ def event(pact):
     assert product.tell(Claimed(CANCELLED, 1, {})) == 200
 
 
+def event_of_a_part(pact):
+    """Known as well: a product that does not know of parts refuses it, and it comes again."""
+    asked = pact.upon_receiving("an event of an order that is cancelled in part")
+    asked.given("a reservation", id=str(ORDER), product_id=TEA, quantity=2)
+    asked.with_request("POST", f"{API}/events")
+    asked.with_body(PART_CANCELLED.model_dump(mode="json"), JSON)
+    asked.will_respond_with(200).with_body({"outcome": "applied"}, JSON)
+    product = yield
+
+    assert product.tell(Claimed(PART_CANCELLED, 1, {})) == 200
+
+
 OF_PRODUCT = (
     price,
     price_of_nothing,
@@ -194,7 +217,7 @@ OF_PRODUCT = (
     repeated_release,
     release_of_nothing,
 )
-TOLD_TO_PRODUCT = (event,)
+TOLD_TO_PRODUCT = (event, event_of_a_part)
 OF_AUTH = (keys, access_token)
 
 

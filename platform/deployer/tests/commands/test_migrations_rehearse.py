@@ -69,6 +69,7 @@ def test_a_change_over_budget_ends_with_1_and_names_the_statement(released: Path
     assert (told["ok"], told["older"]) == (False, "product@1.0.0")
     assert {filled["table"]: filled["rows"] for filled in told["filled"]} == {
         "inbox": 10,
+        "product_prices": 10,
         "products": 60_000,
         "reservation_items": 10,
         "reservations": 10,

@@ -5,7 +5,7 @@ confirmed the event, the order is unsettled: where a release before 1.2.0 takes 
 finds the order and has the stock released in its own way. Product gives it back once, whoever asks.
 """
 
-from sqlalchemy import ColumnElement, func, update
+from sqlalchemy import ColumnElement, Connection, and_, func, update
 
 from order import events, orders
 from order.orders import CustomerId, Order, OrderId, Status
@@ -34,13 +34,18 @@ def _cancel(
     *,
     of: CustomerId | None = None,
 ) -> None:
+    if of is not None:
+        is_open = and_(is_open, table.c.customer == of)
+    with database.begin() as connection:
+        cancel_in(connection, order_id, is_open)
+
+
+def cancel_in(connection: Connection, order_id: OrderId, is_open: ColumnElement[bool]) -> None:
+    """Cancel an order that is open, with its event, in a transaction of the caller's."""
     statement = (
         update(table)
         .where(table.c.id == order_id, is_open, table.c.cancelled_at.is_(None))
         .values(**orders.columns(Status.CANCELLING), cancelled_at=func.now(), touched_at=func.now())
     )
-    if of is not None:
-        statement = statement.where(table.c.customer == of)
-    with database.begin() as connection:
-        if connection.execute(statement).rowcount:
-            events.order_cancelled(connection, order_id)
+    if connection.execute(statement).rowcount:
+        events.order_cancelled(connection, order_id)

@@ -1,13 +1,16 @@
 """What order tells product: the events that it writes, and how they are delivered."""
 
+from collections.abc import Iterable
+from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, select, update
 
 from order import orders
-from order.orders import OrderId, Status
+from order.orders import OrderId, Status, Wanted
 from order.tables import order_items, outbox
 from order.tables import orders as table
 from platform_kit import ServiceClient, ServiceUnreachable
@@ -31,6 +34,22 @@ def order_cancelled(connection: Connection, order_id: OrderId) -> None:
         "items": [dict(row) for row in connection.execute(chosen).mappings()],
     }
     write(connection, outbox, type_="OrderCancelled", version=1, key=str(order_id), data=data)
+
+
+def items_cancelled(connection: Connection, order_id: OrderId, items: Iterable[Wanted]) -> None:
+    """Write down that a part of an order is cancelled, in the transaction that takes it off.
+
+    It is of the type and version that every product knows and names no reservation: a product that does not know of parts
+    refuses that, and it comes again until one does. A type of its own would be skipped there, and confirmed. The key is
+    its own: meanwhile the whole order may be cancelled, and that waits for nothing.
+    """
+    data = {
+        "order_id": str(order_id),
+        "reservation_id": None,
+        "part_of": str(order_id),
+        "items": [asdict(item) for item in sorted(items, key=attrgetter("product_id"))],
+    }
+    write(connection, outbox, type_="OrderCancelled", version=1, key=str(uuid4()), data=data)
 
 
 def settle(connection: Connection, event: Event) -> None:
@@ -57,10 +76,11 @@ class Product:
         event = claimed.event
         body = event.model_dump(mode="json")
         answer = self._client.request("POST", "events", json=body, headers=claimed.trace)
-        if answer.status_code == 404:
+        reservation_id = event.data.get("reservation_id")
+        if answer.status_code == 404 and reservation_id is not None:
             # A product before 1.3.0 takes no events. What has to come of this one it does by another call; a router
-            # that has no product to pass it on to says 404 to that one too.
-            path = f"reservations/{event.data['reservation_id']}"
+            # that has no product to pass it on to says 404 to that one too. Of a part nothing but the event says which.
+            path = f"reservations/{reservation_id}"
             answer = self._client.request("DELETE", path, headers=claimed.trace)
         if answer.is_success and not _is_products(answer):
             raise ServiceUnreachable("product", cause=f"a {answer.status_code} of somebody else's")

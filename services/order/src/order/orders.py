@@ -60,6 +60,14 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """So many of one product, as customers ask for them."""
+
+    product_id: ProductId
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An order with its items, in the order of the products' ids.
 
@@ -96,7 +104,12 @@ class OrderMissing(Problem):
 def read(database: Database, customer: CustomerId, *, order_id: OrderId) -> Order:
     """Return the customer's order; raise `OrderMissing` if it is not theirs, or not there."""
     with database.connect() as connection:
-        found = load(connection, _visible_to(customer).where(orders.c.id == order_id))
+        return read_in(connection, customer, order_id=order_id)
+
+
+def read_in(connection: Connection, customer: CustomerId, *, order_id: OrderId) -> Order:
+    """Do so in a transaction of the caller's."""
+    found = load(connection, _visible_to(customer).where(orders.c.id == order_id))
     if not found:
         raise OrderMissing(order_id)
     return found[0]

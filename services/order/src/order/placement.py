@@ -23,14 +23,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, union_all, update
 from sqlalchemy.dialects import postgresql
 
 from order import orders
 from order.flags import RESERVE_FIRST
-from order.orders import CustomerId, Item, Order, OrderId, ProductId, Status
+from order.orders import CustomerId, Item, Order, OrderId, ProductId, Status, Wanted
 from order.stock import OutOfStock, ProductMissing, ProductUnavailable, Stock
-from order.tables import order_items
+from order.tables import cancelled_items, order_items
 from order.tables import orders as table
 from platform_kit import Database, Problem, logger
 from platform_kit.deadline import remaining_seconds, within
@@ -44,14 +44,6 @@ PRICES_SECONDS = 2.0
 UNPRICED = Decimal("0.00")
 
 log = logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """So many of one product."""
-
-    product_id: ProductId
-    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +117,12 @@ def find(database: Database, purchase: Purchase) -> Order | None:
     )
     with database.connect() as connection:
         found = orders.load(connection, chosen)
-    if not found:
+        if not found:
+            return None
+        asked_for = _asked_for(connection, found[0].id)
+    if not asked_for:  # it came to nothing between the two looks
         return None
-    if {Wanted(item.product_id, item.quantity) for item in found[0].items} != purchase.items:
+    if asked_for != purchase.items:
         raise KeyReused
     return found[0]
 
@@ -233,6 +228,21 @@ def _priced(stock: Stock, purchase: Purchase) -> list[Item]:
 
 def _unpriced(purchase: Purchase) -> list[Item]:
     return [Item(item.product_id, item.quantity, UNPRICED) for item in purchase.items]
+
+
+def _asked_for(connection: Connection, order_id: OrderId) -> frozenset[Wanted]:
+    """Return what the order was placed for: what it has, and what was cancelled of it since, as one snapshot has them."""
+    left, gone = order_items.c, cancelled_items.c
+    all_items = union_all(
+        select(left.product_id, left.quantity).where(left.order_id == order_id),
+        select(gone.product_id, gone.quantity).where(gone.order_id == order_id, gone.taken_off),
+    ).subquery()
+    statement = select(all_items.c.product_id, func.sum(all_items.c.quantity)).group_by(
+        all_items.c.product_id
+    )
+    return frozenset(
+        Wanted(ProductId(product), quantity) for product, quantity in connection.execute(statement)
+    )
 
 
 def _write_price(connection: Connection, order_id: OrderId, item: Item) -> None:

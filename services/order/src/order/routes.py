@@ -10,13 +10,14 @@ from uuid import UUID
 
 from flask import request
 
-from order import cancellation, orders, placement, shapes
+from order import cancellation, orders, partial, placement, shapes
 from order.changes import CHANGES, VERSIONS
 from order.changes.v3 import next_link
 from order.cursor import cursor_after, order_before
-from order.orders import CustomerId, Order, OrderId, ProductId, Status
-from order.placement import Purchase, Wanted
-from order.shapes import OrderHeaders, PageQuery, WantedOrder
+from order.orders import CustomerId, Order, OrderId, ProductId, Status, Wanted
+from order.partial import Part
+from order.placement import Purchase
+from order.shapes import CancelledItems, OrderHeaders, PageQuery, WantedItem, WantedOrder
 from order.stock import Stock
 from platform_kit import Business, Database, Problem, TokenVerifier, parse, parse_query
 from platform_kit.api import Api, Clock, utc_now
@@ -36,7 +37,7 @@ class KeyInvalid(Problem):
         super().__init__(
             400,
             "key_invalid",
-            "Send an Idempotency-Key header: 1 to 128 visible ASCII characters, new for each order.",
+            "Send an Idempotency-Key header: 1 to 128 visible ASCII characters, new for each request.",
         )
 
 
@@ -64,7 +65,7 @@ def routes(
     def place_order() -> tuple[shapes.Order, int, Mapping[str, str]]:
         """Place an order; 200 with Idempotency-Replayed if the key's order was placed before."""
         customer = CustomerId(verifier.subject())
-        purchase = Purchase(customer, key=_key(), items=_wanted(parse(WantedOrder)))
+        purchase = Purchase(customer, key=_key(), items=_wanted(parse(WantedOrder).items))
         with purchases.attempt() as attempt:
             placed = placement.place(database, stock, purchase)
             if placed.is_replay:
@@ -115,6 +116,27 @@ def routes(
         found = cancellation.cancel(database, customer, order_id=OrderId(order_id))
         return _rendered(found)
 
+    @api.operation(
+        "POST /orders/<uuid:order_id>/items/cancel",
+        headers=OrderHeaders,
+        body=CancelledItems,
+        answer=shapes.Order,
+        refusals={
+            400: ["key_invalid"],
+            **MISSING,
+            409: ["not_in_order", "order_cancelled"],
+            422: ["key_reused"],
+        },
+        secured=True,
+    )
+    def cancel_items(order_id: UUID) -> tuple[shapes.Order, int, Mapping[str, str]]:
+        """Cancel some of an order's items and give their stock back; of all that is left it cancels the order."""
+        customer = CustomerId(verifier.subject())
+        part = Part(OrderId(order_id), key=_key(), items=_wanted(parse(CancelledItems).items))
+        cancelled = partial.cancel(database, customer, part)
+        headers = REPLAYED if cancelled.is_replay else {}
+        return _rendered(cancelled.order), 200, headers
+
     return api
 
 
@@ -125,8 +147,8 @@ def _key() -> str:
     return key
 
 
-def _wanted(order: WantedOrder) -> frozenset[Wanted]:
-    return frozenset(Wanted(ProductId(item.product_id), item.quantity) for item in order.items)
+def _wanted(items: list[WantedItem]) -> frozenset[Wanted]:
+    return frozenset(Wanted(ProductId(item.product_id), item.quantity) for item in items)
 
 
 def _next(page: orders.Page, query: PageQuery) -> str | None:

@@ -29,17 +29,26 @@ def _each_once(items: list[WantedItem]) -> list[WantedItem]:
     return items
 
 
+# A call to product each, for its price: 20 of them are done in a tenth of a second.
+WantedItems = Annotated[
+    list[WantedItem], Field(min_length=1, max_length=20), AfterValidator(_each_once)
+]
+
+
 class WantedOrder(BaseModel):
     """What to order, each product once."""
 
-    # A call to product each, for its price: 20 of them are done in a tenth of a second.
-    items: Annotated[
-        list[WantedItem], Field(min_length=1, max_length=20), AfterValidator(_each_once)
-    ]
+    items: WantedItems
+
+
+class CancelledItems(BaseModel):
+    """What to cancel of an order, each product once."""
+
+    items: WantedItems
 
 
 class OrderHeaders(BaseModel):
-    """Under which key an order is placed: new for each order, the same when it is sent again."""
+    """Under which key an order is placed, or a part of one cancelled: new for each, the same when it is sent again."""
 
     key: Annotated[str, Field(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,128}$")]
 

@@ -10,10 +10,12 @@ from sqlalchemy import (
     DateTime,
     Enum,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
     Numeric,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -82,6 +84,24 @@ order_items = Table(
     Column("quantity", Integer, nullable=False),
     Column("unit_price", Numeric(12, 2), nullable=False),
     CheckConstraint("quantity > 0", name="order_items_quantity"),
+)
+
+# What was cancelled of an order before the rest, by one request a key. taken_off: whether the items have less since then.
+# They do not where that was all that was left: an order that is cancelled keeps what it had.
+cancelled_items = Table(
+    "cancelled_items",
+    metadata,
+    Column("order_id", Uuid, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("product_id", BigInteger, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("taken_off", Boolean, nullable=False),
+    Column("cancelled_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("order_id", "idempotency_key", "product_id"),
+    ForeignKeyConstraint(
+        ["order_id"], ["orders.id"], name="cancelled_items_order", ondelete="CASCADE"
+    ),
+    CheckConstraint("quantity > 0", name="cancelled_items_quantity"),
 )
 
 outbox = outbox_table(metadata)

@@ -1,7 +1,8 @@
 """Reservations: stock taken by a caller's own id, all of it or nothing, and given back once.
 
 The caller chooses the id, so both calls can be repeated until an answer arrives. A release that
-overtakes its reservation leaves a tombstone: the reservation is refused when it arrives.
+overtakes its reservation leaves a tombstone: the reservation is refused when it arrives. A part can be
+given back before the rest: then the reservation has only the rest left.
 
 No overselling: an UPDATE takes stock only where enough is left, and PostgreSQL looks again once
 it holds the row. No deadlock: a transaction locks one reservation first, then products in the
@@ -14,13 +15,13 @@ Problem
     ProductMissing        a product does not exist
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from platform_kit import Database, Problem
@@ -104,6 +105,29 @@ def release_in(connection: Connection, reservation_id: ReservationId) -> None:
             _give_back(connection, item)
 
 
+def release_part_in(
+    connection: Connection, reservation_id: ReservationId, items: Iterable[Item]
+) -> None:
+    """Give these items back in a transaction of the caller's, each no more than is left in the reservation.
+
+    Of one that was released nothing is left: whoever did that, by whatever release, gave it back. This one is not for
+    calling twice: what is given back once is an event's to say.
+    """
+    is_held = (
+        select(reservations.c.id)
+        .where(reservations.c.id == reservation_id, reservations.c.released_at.is_(None))
+        .with_for_update()
+    )
+    if connection.execute(is_held).one_or_none() is None:
+        return
+    left = {item.product_id: item.quantity for item in _items(connection, reservation_id)}
+    for item in sorted(items):
+        count = min(item.quantity, left.get(item.product_id, 0))
+        if count:
+            _take_off(connection, reservation_id, Item(item.product_id, count), of=left)
+            _give_back(connection, Item(item.product_id, count))
+
+
 def _write_down(
     connection: Connection,
     reservation_id: ReservationId,
@@ -149,6 +173,22 @@ def _give_back(connection: Connection, item: Item) -> None:
         .values(stock=products.c.stock + item.quantity)
     )
     connection.execute(statement)
+
+
+def _take_off(
+    connection: Connection,
+    reservation_id: ReservationId,
+    item: Item,
+    *,
+    of: Mapping[ProductId, int],
+) -> None:
+    kept = reservation_items.c
+    mine = (kept.reservation_id == reservation_id, kept.product_id == item.product_id)
+    if of[item.product_id] == item.quantity:
+        connection.execute(delete(reservation_items).where(*mine))
+    else:
+        less = kept.quantity - item.quantity
+        connection.execute(update(reservation_items).where(*mine).values(quantity=less))
 
 
 def _items(connection: Connection, reservation_id: ReservationId) -> list[Item]:

@@ -92,5 +92,6 @@ CHANGE = Change(
         ),
         "read_order": Translation(answer=Order, response=in_decimals),
         "cancel_order": Translation(answer=Order, response=in_decimals),
+        "cancel_items": Translation(answer=Order, response=in_decimals),
     },
 )
