@@ -71,6 +71,7 @@ def test_without_barrier_and_drain_a_switch_loses_requests(
     assert passage.failed > 0
 
 
+@pytest.mark.campaign
 def test_with_a_barrier_the_same_switch_loses_none(
     stack: Context, careless: Context, hasty: Release, customer: Customer, late: None
 ):
@@ -82,6 +83,7 @@ def test_with_a_barrier_the_same_switch_loses_none(
     assert passage.failed == 0
 
 
+@pytest.mark.campaign
 def test_a_pod_whose_process_is_killed_loses_requests(
     stack: Context, customer: Customer, cluster: Cluster
 ):
