@@ -50,9 +50,9 @@ def play(client, call, variables):
 
 
 def test_the_story_says_what_it_needs_and_has_steps_and_traffic():
-    """Product needs nobody."""
+    """Product asks auth who calls it, where it is told to."""
     assert set(STORY) == {"needs", "step", "traffic"}
-    assert STORY["needs"] == []
+    assert STORY["needs"] == ["auth"]
 
 
 def test_the_story_needs_what_the_code_calls():
