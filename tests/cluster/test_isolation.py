@@ -79,6 +79,7 @@ def test_a_bad_releases_configuration_never_reaches_the_old_version(
     assert page(short) == answered
 
 
+@pytest.mark.campaign
 def test_a_password_rotated_on_standby_does_not_break_the_undo(
     short: Context, busy: Traffic, cluster: Cluster
 ):

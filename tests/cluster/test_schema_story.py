@@ -8,7 +8,7 @@ from campaign.schema_story import customers, tell, verify
 from deployer.commands.context import Context
 from deployer.commands.demo.story import Customer
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.campaign]
 
 
 def test_a_column_is_split_and_the_old_one_goes_under_load(short: Context, customer: Customer):
