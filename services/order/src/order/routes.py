@@ -33,11 +33,12 @@ purchases = Business("orders")
 class KeyInvalid(Problem):
     """There is no usable idempotency key."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_for: str) -> None:
         super().__init__(
             400,
             "key_invalid",
-            "Send an Idempotency-Key header: 1 to 128 visible ASCII characters, new for each request.",
+            "Send an Idempotency-Key header: 1 to 128 visible ASCII characters,"
+            f" new for each {new_for}.",
         )
 
 
@@ -65,7 +66,9 @@ def routes(
     def place_order() -> tuple[shapes.Order, int, Mapping[str, str]]:
         """Place an order; 200 with Idempotency-Replayed if the key's order was placed before."""
         customer = CustomerId(verifier.subject())
-        purchase = Purchase(customer, key=_key(), items=_wanted(parse(WantedOrder).items))
+        purchase = Purchase(
+            customer, key=_key(new_for="order"), items=_wanted(parse(WantedOrder).items)
+        )
         with purchases.attempt() as attempt:
             placed = placement.place(database, stock, purchase)
             if placed.is_replay:
@@ -132,7 +135,11 @@ def routes(
     def cancel_items(order_id: UUID) -> tuple[shapes.Order, int, Mapping[str, str]]:
         """Cancel some of an order's items and give their stock back; of all that is left it cancels the order."""
         customer = CustomerId(verifier.subject())
-        part = Part(OrderId(order_id), key=_key(), items=_wanted(parse(CancelledItems).items))
+        part = Part(
+            OrderId(order_id),
+            key=_key(new_for="cancellation"),
+            items=_wanted(parse(CancelledItems).items),
+        )
         cancelled = partial.cancel(database, customer, part)
         headers = REPLAYED if cancelled.is_replay else {}
         return _rendered(cancelled.order), 200, headers
@@ -140,10 +147,10 @@ def routes(
     return api
 
 
-def _key() -> str:
+def _key(*, new_for: str) -> str:
     key = request.headers.get("Idempotency-Key", "")
     if not _KEY.fullmatch(key):
-        raise KeyInvalid
+        raise KeyInvalid(new_for)
     return key
 
 
