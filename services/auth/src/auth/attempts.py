@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from auth import throttle
 from auth.tables import failed_attempts
 from auth.throttle import Bucket, Rule
 from platform_kit import Problem
+from platform_kit.sweeping import delete_some
 
 # More than the two that a failure adds, so that the forgotten ones become fewer.
 _SWEPT = 10
@@ -141,14 +142,6 @@ def _store(connection: Connection, key: bytes, bucket: Bucket) -> None:
 
 
 def _sweep(connection: Connection, *, now: datetime) -> None:
-    # Materialized: as a subquery PostgreSQL may run it anew for every row, and each time it finds others.
-    forgotten = (
-        select(failed_attempts.c.key)
-        .where(failed_attempts.c.leaks_from < now - throttle.FORGOTTEN_AFTER)
-        .limit(_SWEPT)
-        .with_for_update(skip_locked=True)
-        .cte("forgotten")
-        .prefix_with("MATERIALIZED")
-    )
-    keys = select(forgotten.c.key)
-    connection.execute(delete(failed_attempts).where(failed_attempts.c.key.in_(keys)))
+    key = failed_attempts.c.key
+    is_forgotten = failed_attempts.c.leaks_from < now - throttle.FORGOTTEN_AFTER
+    delete_some(connection, failed_attempts, key, select(key).where(is_forgotten).limit(_SWEPT))

@@ -15,13 +15,14 @@ from enum import StrEnum
 
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from platform_kit.database import Database
 from platform_kit.events.event import Event
 from platform_kit.events.exposition import InboxMetrics
 from platform_kit.logs import logger
+from platform_kit.sweeping import delete_some
 
 # Twice as long as any relay tries (GIVE_UP_AFTER): nothing comes again that was forgotten.
 KEPT = timedelta(days=14)
@@ -114,20 +115,14 @@ class Inbox:
 
     def _prune_some(self) -> int:
         table = self._table
-        # Materialized: as a subquery PostgreSQL may run it anew for every row, and each time it finds others.
         old = (
             select(table.c.id)
             .where(table.c.received_at < func.now() - KEPT)
             .order_by(table.c.received_at)
             .limit(PRUNED_AT_ONCE)
-            .with_for_update(skip_locked=True)  # another instance may be at it
-            .cte("old")
-            .prefix_with("MATERIALIZED")
         )
         with self._database.begin() as connection:
-            return connection.execute(
-                delete(table).where(table.c.id.in_(select(old.c.id)))
-            ).rowcount
+            return delete_some(connection, table, table.c.id, old)  # another instance may be at it
 
     def _counted(self, event: Event, outcome: Outcome) -> Receipt:
         log.info("event_taken", event_id=str(event.id), type=event.type, outcome=outcome)
