@@ -7,18 +7,13 @@ Problem
     CursorInvalid   no page of this service has said that
 """
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from hashlib import blake2b
 from uuid import UUID
 
 from order.orders import OrderId
 from platform_kit import Problem
+from platform_kit.cursors import Cursors
 
-# 16 bytes of the order's id and 5 that follow from them: 28 characters, and no padding. So what is cut off, mistyped or
-# some other service's is told from a cursor. It is no secret: whoever makes one up learns nothing by it.
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{28}")
-_CHECK_BYTES = 5
+_CURSORS = Cursors(b"order page", named_bytes=16, check_bytes=5)
 
 
 class CursorInvalid(Problem):
@@ -34,20 +29,12 @@ class CursorInvalid(Problem):
 
 def cursor_after(order_id: OrderId) -> str:
     """Return the cursor of the page that begins after an order."""
-    named = order_id.bytes
-    return urlsafe_b64encode(named + _check(named)).decode("ascii")
+    return _CURSORS.after(order_id.bytes)
 
 
 def order_before(cursor: str) -> OrderId:
     """Return the order after which a cursor's page begins; raise `CursorInvalid`."""
-    if not _CURSOR.fullmatch(cursor):
-        raise CursorInvalid
-    raw = urlsafe_b64decode(cursor)
-    named, check = raw[:-_CHECK_BYTES], raw[-_CHECK_BYTES:]
-    if check != _check(named):
+    named = _CURSORS.named(cursor)
+    if named is None:
         raise CursorInvalid
     return OrderId(UUID(bytes=named))
-
-
-def _check(named: bytes) -> bytes:
-    return blake2b(named, digest_size=_CHECK_BYTES, person=b"order page").digest()
