@@ -110,31 +110,33 @@ class Admission:
         return AdmissionMetrics(identity, self)
 
     def _observe(self, verifier: TokenVerifier, subjects: frozenset[str]) -> None:
-        try:
-            _verify(verifier, subjects)
-        except Problem as problem:
-            outcome = _outcome(problem, refused=Outcome.TOLERATED)
-            self._count(outcome)
-            if outcome is Outcome.TOLERATED:
-                log.warning("service_call_tolerated", reason=problem.code)
-        else:
-            self._count(Outcome.ADMITTED)
+        problem = self._judge(verifier, subjects, refused=Outcome.TOLERATED)
+        if problem and _is_refusal(problem):
+            log.warning("service_call_tolerated", reason=problem.code)
 
     def _require(self, verifier: TokenVerifier, subjects: frozenset[str]) -> None:
-        try:
-            _verify(verifier, subjects)
-        except Problem as problem:
-            outcome = _outcome(problem, refused=Outcome.REFUSED)
-            self._count(outcome)
-            if outcome is Outcome.REFUSED:
-                who = problem.subject if isinstance(problem, ServiceNotAdmitted) else None
-                audit("service_call_refused", subject=who, outcome="refused", reason=problem.code)
-            raise
-        self._count(Outcome.ADMITTED)
+        problem = self._judge(verifier, subjects, refused=Outcome.REFUSED)
+        if problem is None:
+            return
+        if _is_refusal(problem):
+            who = problem.subject if isinstance(problem, ServiceNotAdmitted) else None
+            audit("service_call_refused", subject=who, outcome="refused", reason=problem.code)
+        raise problem
 
-    def _count(self, outcome: Outcome) -> None:
+    def _judge(
+        self, verifier: TokenVerifier, subjects: frozenset[str], *, refused: Outcome
+    ) -> Problem | None:
+        """Count what comes of the call, and return why it is not one of these services', None if it is."""
+        found, outcome = None, Outcome.ADMITTED
+        try:
+            subject = verifier.subject()
+            if subject not in subjects:
+                raise ServiceNotAdmitted(subject)
+        except Problem as problem:
+            found, outcome = problem, refused if _is_refusal(problem) else Outcome.UNVERIFIED
         with self._lock:
             self._outcomes[outcome] += 1
+        return found
 
 
 class AdmissionMetrics(Collector):
@@ -160,11 +162,5 @@ class AdmissionMetrics(Collector):
         return []
 
 
-def _verify(verifier: TokenVerifier, subjects: frozenset[str]) -> None:
-    subject = verifier.subject()
-    if subject not in subjects:
-        raise ServiceNotAdmitted(subject)
-
-
-def _outcome(problem: Problem, *, refused: Outcome) -> Outcome:
-    return Outcome.UNVERIFIED if problem.status == 503 else refused
+def _is_refusal(problem: Problem) -> bool:
+    return problem.status != 503
