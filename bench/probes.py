@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,8 @@ from pathlib import Path
 
 import psutil
 from shop import postgresql
+
+from deployer.targets.local.ports import free_ports
 
 SERVICES = Path(__file__).parents[1] / "platform" / "kit" / "tests" / "services"
 THREADS = 8
@@ -67,7 +68,7 @@ def main() -> None:
 @contextmanager
 def instance(url: str) -> Iterator[tuple[int, int]]:
     """Serve the kit's own test service; yield its port and that of its probes."""
-    port, admin_port = free_port(), free_port()
+    port, admin_port = free_ports(2)
     told = {
         "PYTHONPATH": str(SERVICES),
         "PLATFORM_PORT": str(port),
@@ -167,13 +168,6 @@ def status_of(admin_port: int, path: str) -> int:
         answer = connection.getresponse()
         answer.read()
         return answer.status
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

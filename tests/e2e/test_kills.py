@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import psutil
 import pytest
+from campaign.passages import wait_for
 from e2e.shop import PRODUCT, Shop
 
 from deployer.commands.context import Context
@@ -17,13 +17,6 @@ from deployer.targets.local import processes
 pytestmark = pytest.mark.e2e
 
 DEADLINE_SECONDS = 120.0  # generous: a machine of two cores that does other things beside
-
-
-def eventually(check: Callable[[], object], *, what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not check():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.1)  # a poll with a deadline
 
 
 def router_of(context: Context) -> psutil.Process:
@@ -55,7 +48,9 @@ def test_up_puts_right_whatever_was_killed_and_no_order_is_lost(
     assert {status_code for status_code, _ in placed} == {201}
     killed = victim(stack)
     killed.kill()
-    eventually(lambda: not killed.is_running() or killed.status() == "zombie", what="its end")
+    wait_for(
+        lambda: not killed.is_running() or killed.status() == "zombie", seconds=DEADLINE_SECONDS
+    )
     up(stack)
 
     assert [line.service for line in status(stack) if not line.ready] == []

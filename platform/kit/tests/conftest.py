@@ -228,6 +228,20 @@ class Herd:
                 return
 
 
+class Clock:
+    """A clock that stands still until moved."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
     return wait_until

@@ -52,23 +52,9 @@ class Keys:
         return jwt.encode({**claims, **changes}, self.key, "EdDSA", headers={"kid": self.kid})
 
 
-class Clock:
-    """Stands still until moved."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def keys():
     return Keys()
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

@@ -8,20 +8,6 @@ import pytest
 from platform_kit.breaker import FAILURES_IN_A_ROW, OPEN_SECONDS, WINDOW_CALLS, Breaker, State
 
 
-class Clock:
-    """A clock that stands still until moved."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def breaker(clock):
     return Breaker("product", clock=clock)

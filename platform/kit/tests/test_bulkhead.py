@@ -19,15 +19,6 @@ def test_there_are_fewer_places_than_threads(monkeypatch, threads, places):
     assert share_of_threads() == places
 
 
-class Clock:
-    """A clock that stands still until moved."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def warm(places, **options):
     """A bulkhead that has seen a short call."""
     bulkhead = Bulkhead(places, **options)
@@ -84,9 +75,8 @@ def test_a_caller_in_a_hurry_ends_nobody_elses_patience():
     assert None not in entered
 
 
-def test_those_who_wait_are_refused_with_the_first_long_call():
+def test_those_who_wait_are_refused_with_the_first_long_call(clock):
     """One gets the place that it leaves, the others need not wait for theirs."""
-    clock = Clock()
     bulkhead = warm(2, long_seconds=60, clock=clock)
     slow = bulkhead.enter()
     bulkhead.enter()
@@ -102,9 +92,8 @@ def test_those_who_wait_are_refused_with_the_first_long_call():
     assert sorted(each is None for each in entered) == [False] + [True] * 4
 
 
-def test_a_slow_dependency_has_no_queue():
+def test_a_slow_dependency_has_no_queue(clock):
     """Its calls end, one after the other, but each took long: who finds all places taken is refused at once."""
-    clock = Clock()
     bulkhead = warm(2, long_seconds=60, clock=clock)
     first = bulkhead.enter()
     bulkhead.enter()
@@ -117,9 +106,8 @@ def test_a_slow_dependency_has_no_queue():
     assert time.monotonic() - begun < 30
 
 
-def test_a_short_call_brings_patience_back():
+def test_a_short_call_brings_patience_back(clock):
     """It is over: whoever comes next may wait again."""
-    clock = Clock()
     bulkhead = warm(1, long_seconds=60, clock=clock)
     slow = bulkhead.enter()
     clock.now += 61
@@ -138,9 +126,8 @@ def test_a_short_call_brings_patience_back():
     assert entered == [clock.now]
 
 
-def test_a_call_that_fails_fast_brings_no_patience_back():
+def test_a_call_that_fails_fast_brings_no_patience_back(clock):
     """The circuit has opened: what it refuses is over soon, and says nothing about the calls under way."""
-    clock = Clock()
     bulkhead = warm(2, long_seconds=60, clock=clock)
     slow = bulkhead.enter()
     bulkhead.enter()
@@ -154,9 +141,8 @@ def test_a_call_that_fails_fast_brings_no_patience_back():
     assert time.monotonic() - begun < 30
 
 
-def test_a_new_instance_has_more_patience():
+def test_a_new_instance_has_more_patience(clock):
     """Its first calls open their connections: long ones are no sign until one was short."""
-    clock = Clock()
     bulkhead = Bulkhead(1, long_seconds=0.01, cold_seconds=60, clock=clock)
     cold = bulkhead.enter()
     entered = []

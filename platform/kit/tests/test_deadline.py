@@ -13,15 +13,6 @@ from platform_kit.deadline import (
 )
 
 
-class Clock:
-    """A clock that stands still until moved."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.mark.parametrize(
     ("header", "seconds"), [("1", 0.001), ("1500", 1.5), ("0250", 0.25), ("99999999", 99999.999)]
 )
@@ -44,9 +35,8 @@ def test_rendering_rounds_down():
     assert render(1.9999) == "1999"
 
 
-def test_a_deadline_comes_nearer():
+def test_a_deadline_comes_nearer(clock):
     """And is over at last."""
-    clock = Clock()
     late = Deadline.after(2, clock)
     clock.now += 3
 

@@ -7,21 +7,6 @@ from hypothesis import strategies as st
 from platform_kit.liveness import STALL_SECONDS, Activity, Load
 
 
-class Clock:
-    """A clock that stands still until moved."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def activity(clock):
     return Activity(clock)

@@ -13,16 +13,6 @@ from platform_kit.liveness import Activity
 from platform_kit.readiness import STALE_SECONDS, Check, Readiness, Result
 
 
-class Clock:
-    """A clock that stands still until moved."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def fail():
     raise ConnectionError("refused\nwith a second line")
 
@@ -60,9 +50,8 @@ def test_a_check_that_fails_without_a_word_names_its_exception():
     assert check.result() == Result(ok=False, detail="TimeoutError")
 
 
-def test_an_old_result_does_not_count():
+def test_an_old_result_does_not_count(clock):
     """The thread that asked is gone or stuck: what it said is no longer known."""
-    clock = Clock()
     check = Check("database", lambda: "fine", clock=clock)
     check.run()
     clock.now += STALE_SECONDS
@@ -72,9 +61,9 @@ def test_an_old_result_does_not_count():
     assert check.result() == Result(ok=False, detail="last asked 4.5 s ago")
 
 
-def test_a_check_that_hangs_is_not_ok_after_its_time_out(eventually):
+def test_a_check_that_hangs_is_not_ok_after_its_time_out(eventually, clock):
     """While the question is still open; when the answer comes it counts again."""
-    go_on, clock = threading.Event(), Clock()
+    go_on = threading.Event()
     asked = threading.Event()
 
     def hang():

@@ -77,20 +77,6 @@ class Others:
         self.thread.join()
 
 
-class Clock:
-    """Stands still until moved."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def others():
     others = Others()

@@ -76,20 +76,6 @@ class Auth:
         self.server.server_close()
 
 
-class Clock:
-    """A clock that stands still until moved."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def signer():
     return Signer("key-1")
@@ -279,11 +265,10 @@ def test_a_new_key_is_taken_a_second_after_auth_is_back(who, auth, signer, clock
     assert who(new.token())[0].status_code == 200
 
 
-def test_a_hung_auth_holds_one_thread(make_app, signer):
+def test_a_hung_auth_holds_one_thread(make_app, signer, clock):
     """The first waits for its time-out; whoever comes meanwhile and knows that auth failed does not."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/auth/api/v1/jwks"
-        clock = Clock()
         verifier = TokenVerifier(url, clock=clock)
         refused = []
 

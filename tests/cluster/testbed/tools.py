@@ -1,7 +1,7 @@
 """Programs from Go modules, at the versions that `tests/cluster/tools/go.mod` pins.
 
 One module for all of them, so that what they share is compiled once. Built once into the cache, which
-only the first run pays: about ten minutes on two cores. Beside a program lies the hash of what it was
+only the first run pays: ten to twenty minutes on two cores. Beside a program lies the hash of what it was
 built from, so that a changed pin builds anew.
 """
 
@@ -51,7 +51,7 @@ TOLD = {
     ),
     "helm.sh/helm/v3": ("helm.sh/helm/v3/internal/version.version=v{}.{}.{}",),
 }
-BUILD_SECONDS = 2400  # ten minutes on two cores with nothing cached, and it may have to share them
+BUILD_SECONDS = 2400  # 17 minutes on two cores with nothing cached, and other work beside it
 STAMP = ".{}.pin"
 
 
