@@ -454,7 +454,7 @@ def bob(customer: Callable[[str], Customer]) -> Customer:
 @pytest.fixture
 def stock(router: Router) -> Iterator[Stock]:
     """Product's stock, for calling the pieces of placing one by one."""
-    client = ServiceClient(router.url, "product", timeout_seconds=1)
+    client = ServiceClient(router.url, "product", timeout_seconds=10)
     yield Stock(client)
     client.close()
 
@@ -468,7 +468,7 @@ def sweeper(database: Database, stock: Stock) -> Sweeper:
 @pytest.fixture
 def relay(database: Database, router: Router) -> Iterator[Relay]:
     """The relay of another instance."""
-    client = ServiceClient(router.url, "product", timeout_seconds=1)
+    client = ServiceClient(router.url, "product", timeout_seconds=10)
     yield Relay(database, outbox, Product(client).tell, settle=settle)
     client.close()
 

@@ -5,16 +5,17 @@ so a busy but healthy dependency refuses nobody. Half a second without a short o
 patience: from then on everybody else is refused at once, until a call was short again. So a hung or slow dependency
 costs the last quarter of the threads that half second, once. Shorter would refuse healthy requests: a machine under
 load or a disk that syncs stalls all calls for some tenths of a second. A new instance, whose first calls open their
-connections while all its threads are wanted at once, has more patience until a call was short for the first time.
+connections while all its threads are wanted at once, has more patience until a call was short for the first time. While
+the whole process is stopped, no time passes here.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from typing import NewType
 
 from platform_kit import deadline
+from platform_kit.awake import awake_seconds
 from platform_kit.liveness import Clock
 from platform_kit.settings import InstanceSettings, load_settings
 
@@ -40,7 +41,7 @@ class Bulkhead:
         *,
         long_seconds: float = LONG_SECONDS,
         cold_seconds: float = COLD_SECONDS,
-        clock: Clock = time.monotonic,
+        clock: Clock = awake_seconds,
     ) -> None:
         self.places = places
         self._long_seconds = long_seconds

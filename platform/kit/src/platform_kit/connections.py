@@ -7,14 +7,15 @@ an end. A connection that was cut off is closed; what it was doing may have been
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import psycopg
 from psycopg import OperationalError
+from psycopg.errors import ConnectionTimeout
 from psycopg.waiting import READY_NONE
 
 from platform_kit import deadline
+from platform_kit.awake import awake_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result")
 
+CONNECT_SECONDS = 2  # libpq takes no less
 # Hundreds of times what a statement of these services takes; with the circuit's second it stays below five.
 ROUND_TRIP_SECONDS = 3.0
 # To cut a statement off costs the connection: a request in a hurry, or one that is late and has to undo something,
@@ -43,6 +45,17 @@ class NoAnswer(OperationalError):  # noqa: N818 - a name says what happened
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection whose every round trip ends."""
 
+    @classmethod
+    def connect(cls, *arguments: Any, **parameters: Any) -> Self:  # noqa: ANN401 - psycopg's
+        """Connect as psycopg does, and once more when the time ran out only because this process was stopped."""
+        begun = awake_seconds()
+        try:
+            return super().connect(*arguments, **parameters)
+        except ConnectionTimeout:
+            if awake_seconds() - begun >= CONNECT_SECONDS / 2:
+                raise
+        return super().connect(*arguments, **parameters)
+
     def wait(
         self, gen: PQGen[Result], interval: float = LOOK_SECONDS, timeout: float | None = None
     ) -> Result:
@@ -56,12 +69,12 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def _until(gen: PQGen[Result], seconds: float) -> Generator[Any, Any, Result]:
-    end = time.monotonic() + seconds
+    end = awake_seconds() + seconds  # an answer that came while this process was stopped is in time
     try:
         wanted = next(gen)
         while True:
             ready = yield wanted
-            if ready == READY_NONE and time.monotonic() >= end:
+            if ready == READY_NONE and awake_seconds() >= end:
                 raise NoAnswer(seconds)
             wanted = gen.send(ready)
     except StopIteration as done:

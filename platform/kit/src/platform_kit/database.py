@@ -21,13 +21,18 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from platform_kit.bulkhead import Bulkhead, share_of_threads
-from platform_kit.connections import ROUND_TRIP_SECONDS, BoundedConnection, NoAnswer
+from platform_kit.connections import (
+    CONNECT_SECONDS,
+    ROUND_TRIP_SECONDS,
+    BoundedConnection,
+    NoAnswer,
+)
 from platform_kit.dependency import Dependency, Outcome
 from platform_kit.errors import DatabaseUnreachable, NotCalled
 
 DRIVER = "postgresql+psycopg"
 _CONNECT_ARGS: dict[str, object] = {
-    "connect_timeout": 2,  # seconds; libpq takes no less
+    "connect_timeout": CONNECT_SECONDS,
     # A host that vanished is noticed in 10 + 3 * 3 s instead of the system's two hours.
     "keepalives_idle": 10,
     "keepalives_interval": 3,
