@@ -50,7 +50,7 @@ def test_a_job_that_hangs_does_not_keep_the_others_from_stopping(make_app, monke
     running.stop()
     assert stopped.wait(5)
 
-    assert [thread.is_alive() for thread in running._threads] == [True, False]
+    assert sum(thread.is_alive() for thread in running._threads) == 1
     never.set()
     running.stop()
 

@@ -3,14 +3,15 @@
 import json
 import logging
 import logging.config
+import threading
 from datetime import datetime
 
 import pytest
 import structlog
 from flask import Blueprint
 
-from platform_kit import InstanceSettings, logger
-from platform_kit.logs import JsonFormatter, gunicorn_logs
+from platform_kit import InstanceSettings, logger, logs
+from platform_kit.logs import JsonFormatter, RequestLines, gunicorn_logs
 
 
 @pytest.fixture
@@ -45,6 +46,55 @@ def test_a_finished_request_is_one_event(make_app, lines):
     assert [len(each) for each in ids] == [32, 16]
     assert 0 < seconds < 5
     assert datetime.fromisoformat(timestamp).utcoffset().total_seconds() == 0
+
+
+@pytest.fixture
+def holding(monkeypatch):
+    """Request lines as an instance writes them, but written only when it stops."""
+    monkeypatch.setattr(logs, "HELD_SECONDS", 60)
+    stop, held = threading.Event(), RequestLines({"service": "product"}, "info")
+    thread = threading.Thread(target=held.run, args=(stop,))
+
+    def finish():
+        stop.set()
+        thread.join(10)
+
+    thread.start()
+    while not held.is_holding:
+        thread.join(0.01)
+    yield held, finish
+    finish()
+
+
+def answered(held, times):
+    for number in range(times):
+        held.finished("GET", f"/{number}", status=200, seconds=0.1, keys={})
+
+
+def test_an_instance_writes_the_lines_of_a_moment_together(holding, lines):
+    """All of them, in their order, at the latest when it stops; from then on each at once."""
+    held, finish = holding
+    answered(held, 20)
+    before = lines()
+    finish()
+    after = lines()
+    answered(held, 1)
+
+    assert before == []
+    assert [line["route"] for line in after] == [f"/{number}" for number in range(20)]
+    assert len(lines()) == 1
+
+
+def test_no_more_lines_are_held_than_fit(holding, lines, monkeypatch):
+    """What nobody writes does not fill the memory: the next line is written by who has it."""
+    monkeypatch.setattr(logs, "MOST_HELD", 3)
+    held, finish = holding
+    answered(held, 5)
+    at_once = lines()
+    finish()
+
+    assert [line["route"] for line in at_once] == ["/3", "/4"]
+    assert [line["route"] for line in lines()] == ["/0", "/1", "/2"]
 
 
 def test_a_services_own_events_carry_the_request_id(make_app, lines):

@@ -24,7 +24,7 @@ from platform_kit.flags.exposition import FlagMetrics
 from platform_kit.flags.watch import FlagWatch
 from platform_kit.instance import Instance, Job
 from platform_kit.liveness import Activity
-from platform_kit.logs import configure_logs, identity
+from platform_kit.logs import RequestLines, configure_logs, identity
 from platform_kit.metrics import Metrics
 from platform_kit.migrations.declaration import Declaration, read_declaration
 from platform_kit.migrations.location import migrations_directory
@@ -81,7 +81,8 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     needs = _needs(service, settings.version, schema_oldest) if database else None
     watch = _watch(flags, settings) if flags else None
-    jobs = [*background, *(part.run for part in events)]
+    lines = RequestLines(identity(service, settings), settings.log_level)
+    jobs = [lines.run, *background, *(part.run for part in events)]
     if watch:
         jobs.insert(0, watch.run_until)
     if admission:
@@ -98,7 +99,7 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
         encounters = Encounters()
         exposition = FlagMetrics(identity(service, settings), watch, encounters)
         instance.metrics.registry.register(exposition)
-    observe_requests(app, instance, encounters)
+    observe_requests(app, instance, lines, encounters)
     trust_proxies(app, settings.proxies)
     inject_faults(app, settings)
     render_problems(app)

@@ -21,7 +21,13 @@ ALWAYS: tuple[Header, ...] = (
 WITH_TOKEN: tuple[Header, ...] = (*ALWAYS, ("Cache-Control", "no-store"))
 
 
+_ALWAYS, _WITH_TOKEN = (
+    tuple((each[0].lower(), each) for each in headers) for headers in (ALWAYS, WITH_TOKEN)
+)
+
+
 def added_headers(headers: Sequence[Header], *, has_token: bool) -> list[Header]:
     """Return what an answer with these headers lacks; `has_token` says whether its request had credentials."""
     said = {name.lower() for name, _ in headers}
-    return [each for each in (WITH_TOKEN if has_token else ALWAYS) if each[0].lower() not in said]
+    wanted = _WITH_TOKEN if has_token else _ALWAYS
+    return [header for name, header in wanted if name not in said]

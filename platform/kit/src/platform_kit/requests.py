@@ -7,12 +7,12 @@ through several functions, and asks for the request and its headers through prox
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask, Request
 
 from platform_kit import deadline, spans, trace
 from platform_kit.deadline import Deadline
@@ -27,41 +27,39 @@ if TYPE_CHECKING:
 
 # What a client may choose as an id: it goes into logs and headers.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_OBSERVED = "platform_kit.observed"  # the key in a request's WSGI environment
+_REQUEST = "werkzeug.request"  # where werkzeug leaves the request in its WSGI environment
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class Observed:
-    """What the app tells the layer of a request, and the layer the app."""
-
-    __slots__ = ("refusal", "route")
-
-    def __init__(self, refusal: Problem | None) -> None:
-        self.refusal = refusal  # what comes with an impossible deadline is not begun
-        self.route = "unmatched"
+# What comes with an impossible deadline is not begun.
+_refusal: ContextVar[Problem | None] = ContextVar("refusal", default=None)
 
 
 class Observer:
     """The layer: a WSGI app round another one."""
 
     def __init__(
-        self, wsgi: Wsgi, instance: Instance, encounters: Encounters | None = None
+        self,
+        wsgi: Wsgi,
+        instance: Instance,
+        lines: RequestLines,
+        encounters: Encounters | None = None,
     ) -> None:
         self._wsgi = wsgi
         self._encounters = encounters
+        self._lines = lines
         self._metrics = instance.metrics
         self._request_seconds = instance.settings.request_seconds
         who = identity(instance.service, instance.settings)
-        self._lines = RequestLines(who, instance.settings.log_level)
         self._served_by = ("X-Served-By", "{service}@{version} ({slot})".format(**who))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as the app does."""
         begun = self._metrics.begin()
-        request_id = _chosen_id(environ) or secrets.token_hex(8)
+        request_id = _chosen_id(environ) or trace.new_id(8)
         span = trace.received(
             environ.get("HTTP_TRACEPARENT", ""), environ.get("HTTP_TRACESTATE", "")
         )
@@ -71,18 +69,17 @@ class Observer:
             span = recorded.trace
         keys = {"request_id": request_id, "trace_id": span.trace_id, "span_id": span.span_id}
         seconds, refusal = self._patience(environ)
-        observed = environ[_OBSERVED] = Observed(refusal)
         encounters = self._encounters
 
         def start(status: str, headers: list[tuple[str, str]], *more: object) -> Any:  # noqa: ANN401 - WSGI's
             code, took = int(status[:3]), time.monotonic() - begun.at
-            method = environ["REQUEST_METHOD"]
-            self._metrics.answers.count(method, observed.route, status=code, seconds=took)
+            method, route = environ["REQUEST_METHOD"], _route(environ)
+            self._metrics.answers.count(method, route, status=code, seconds=took)
             if encounters:
                 encounters.count(status=code, seconds=took)
             if recorded:
-                recorded.served(method, observed.route, status=code)
-            self._lines.finished(method, observed.route, status=code, seconds=took, keys=keys)
+                recorded.served(method, route, status=code)
+            self._lines.finished(method, route, status=code, seconds=took, keys=keys)
             headers += added_headers(headers, has_token="HTTP_AUTHORIZATION" in environ)
             headers += (self._served_by, ("X-Request-Id", request_id))
             return start_response(status, headers, *more)
@@ -90,9 +87,11 @@ class Observer:
         carried_before, trace_before = carried.set(keys), trace.begin(span)
         deadline_before = deadline.begin(Deadline.after(seconds))
         flags_before = encounters.begin() if encounters else None
+        refusal_before = _refusal.set(refusal)
         try:
             return self._wsgi(environ, start)
         finally:
+            _refusal.reset(refusal_before)
             if encounters and flags_before:
                 encounters.end(flags_before)
             deadline.end(deadline_before)
@@ -111,21 +110,29 @@ class Observer:
         return seconds, TooLate() if seconds <= 0 else None
 
 
-def observe_requests(app: Flask, instance: Instance, encounters: Encounters | None = None) -> None:
+def observe_requests(
+    app: Flask, instance: Instance, lines: RequestLines, encounters: Encounters | None = None
+) -> None:
     """Put the layer round the app. `encounters` counts the flags that a request meets."""
 
     @app.before_request
     def admit() -> None:
-        observed: Observed = request.environ[_OBSERVED]
-        rule = request.url_rule
-        if rule is not None:
-            observed.route = rule.rule
-        if observed.refusal is not None:
-            raise observed.refusal
+        refusal = _refusal.get()
+        if refusal is not None:
+            raise refusal
 
-    app.wsgi_app = Observer(app.wsgi_app, instance, encounters)  # type: ignore[method-assign]
+    app.wsgi_app = Observer(  # type: ignore[method-assign]
+        app.wsgi_app, instance, lines, encounters
+    )
 
 
 def _chosen_id(environ: Environ) -> str | None:
     chosen = environ.get("HTTP_X_REQUEST_ID")
     return chosen if chosen and _REQUEST_ID.fullmatch(chosen) else None
+
+
+def _route(environ: Environ) -> str:
+    """Return the template of the request's route: of paths there are any number."""
+    request: Request | None = environ.get(_REQUEST)
+    rule = request.url_rule if request else None
+    return rule.rule if rule else "unmatched"

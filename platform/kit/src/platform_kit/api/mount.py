@@ -11,6 +11,7 @@ from functools import cache
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
+from pydantic_core import to_json
 from werkzeug.exceptions import NotFound
 
 from platform_kit.api.api import Api
@@ -34,8 +35,7 @@ def mount(app: Flask, api: Api, instance: Instance) -> None:
         _serve_operations(app, api, version)
         _serve_document(app, api, version)
     _refuse_what_is_not_served(app, api, instance)
-    _count_calls(app, api, instance)
-    _tell_dates(app, api)
+    _finish_answers(app, api, instance)
 
 
 def api_of(app: Flask) -> Api:
@@ -61,7 +61,14 @@ def _view(shape: Shape) -> Callable[..., ResponseReturnValue]:
         body, status, headers = _parts(shape.operation, answered)
         if body is None:
             return "", status, headers
-        return shape.down(body.model_dump(mode="json")), status, headers
+        return Response(
+            to_json(shape.down(body.model_dump(mode="json")))
+            if shape.steps
+            else body.model_dump_json(),
+            status,
+            headers,
+            mimetype="application/json",
+        )
 
     return view
 
@@ -117,26 +124,21 @@ def _gone(version: Version, links: Links) -> Problem:
     )
 
 
-def _count_calls(app: Flask, api: Api, instance: Instance) -> None:
+def _finish_answers(app: Flask, api: Api, instance: Instance) -> None:
+    """Count calls of operations, and tell the dates of versions that have some."""
     consumers = Consumers()
-    versions = {
-        _endpoint(version, operation.name): version.name
+    operations = {
+        _endpoint(version, operation.name): version
         for version in api.versions
         for operation in api.operations
     }
 
     @app.after_request
-    def count(response: Response) -> Response:
-        version = versions.get(request.endpoint or "")
-        if version is not None:
-            instance.metrics.calls.count(version, consumers.label())
-        return response
-
-
-def _tell_dates(app: Flask, api: Api) -> None:
-    @app.after_request
-    def tell(response: Response) -> Response:
-        version = _asked(api)
+    def finish(response: Response) -> Response:
+        called = operations.get(request.endpoint or "")
+        if called is not None:
+            instance.metrics.calls.count(called.name, consumers.label())
+        version = called or _asked(api)
         if version is not None and version.deprecated is not None:
             response.headers.extend(version.dates())
             response.headers.add("Link", _links(api, version).header())
