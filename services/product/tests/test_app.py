@@ -41,6 +41,7 @@ def test_the_routes_are_these(environment):
             ("GET", "products/<int:product_id>/prices"),
             ("POST", "inventory"),
             ("PUT", "inventory/<int:product_id>/stock"),
+            ("PUT", "inventory/<int:product_id>/price"),
             ("PUT", "reservations/<uuid:reservation_id>"),
             ("DELETE", "reservations/<uuid:reservation_id>"),
             ("POST", "events"),

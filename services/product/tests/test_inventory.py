@@ -205,6 +205,42 @@ def test_a_stock_out_of_bounds_is_refused(client, stocked, stock_of, stock):
     assert stock_of(product_id) == 3
 
 
+@pytest.mark.parametrize(
+    ("version", "change"), [("v1", {"price": "7.05"}), ("v2", {"price_cents": 705})]
+)
+def test_setting_the_price_answers_the_product(client, stocked, version, change):
+    """In the shape of the version that was called; another product costs what it did."""
+    other, product_id = stocked(price="4.50"), stocked(price="4.50")
+
+    answer = client.put(f"/api/{version}/inventory/{product_id}/price", json=change)
+
+    assert answer.status_code == 200
+    assert answer.json == client.get(f"/api/{version}/products/{product_id}").json
+    assert {**answer.json, **change} == answer.json
+    assert client.get(f"/api/v1/products/{other}").json["price"] == "4.50"
+
+
+@pytest.mark.parametrize("product_id", [0, 4711, 2**63])
+def test_setting_the_price_of_no_product_is_refused(client, product_id):
+    """404 with a stable code."""
+    answer = client.put(f"/api/v2/inventory/{product_id}/price", json={"price_cents": 1})
+
+    assert answer.status_code == 404
+    assert answer.json["code"] == "product_missing"
+
+
+@pytest.mark.parametrize("cents", [-1, 1_000_000_000_000, "1", None, 0.5])
+def test_a_new_price_out_of_bounds_is_refused(client, stocked, cents):
+    """422, and the price stays as it was."""
+    product_id = stocked(price="4.50")
+
+    answer = client.put(f"/api/v2/inventory/{product_id}/price", json={"price_cents": cents})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["price_cents"]
+    assert client.get(f"/api/v1/products/{product_id}").json["price"] == "4.50"
+
+
 def test_what_is_given_back_adds_to_a_stock_set_meanwhile(
     client, stocked, stock_of, reserve, release
 ):

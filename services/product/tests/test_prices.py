@@ -23,14 +23,15 @@ def client(preview, app):
 
 
 @pytest.fixture
-def reprice(database):
-    """Change a product's price, as no operation does yet."""
+def reprice(client):
+    """Change a product's price, again and again."""
 
     def change(product_id, *cents):
         for each in cents:
-            with database.begin() as connection:
-                changed = update(products).where(products.c.id == product_id)
-                connection.execute(changed.values(price_cents=each))
+            changed = client.put(
+                f"/api/v2/inventory/{product_id}/price", json={"price_cents": each}
+            )
+            assert changed.status_code == 200
 
     return change
 

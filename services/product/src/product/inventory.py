@@ -4,6 +4,7 @@ Problem
     SkuTaken   another product has this sku
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from sqlalchemy import update
@@ -60,10 +61,22 @@ def set_stock(database: Database, product_id: ProductId, *, stock: int) -> Produ
 
     What is reserved stays so: a reservation released later adds to the stock set here.
     """
+    return _changed(database, product_id, {"stock": stock})
+
+
+def set_price(database: Database, product_id: ProductId, *, price: Decimal) -> Product:
+    """Say what a product costs from now on, in whole cents; raise `ProductMissing` if there is no product.
+
+    The database writes down what it has cost. Orders keep the price that they were placed at.
+    """
+    return _changed(database, product_id, {"price_cents": int(price.scaleb(2))})
+
+
+def _changed(database: Database, product_id: ProductId, values: Mapping[str, int]) -> Product:
     if product_id > HIGHEST_ID:
         raise ProductMissing(product_id)
     statement = (
-        update(products).where(products.c.id == product_id).values(stock=stock).returning(products)
+        update(products).where(products.c.id == product_id).values(values).returning(products)
     )
     with database.begin() as connection:
         row = connection.execute(statement).one_or_none()

@@ -17,7 +17,14 @@ from product.cursor import cursor_after, number_before
 from product.flags import HIDE_SOLD_OUT
 from product.products import Product, ProductId, Wanted
 from product.reservations import Item, ReservationId
-from product.shapes import NewProduct, PageQuery, PricesQuery, StockChange, WantedReservation
+from product.shapes import (
+    NewProduct,
+    PageQuery,
+    PriceChange,
+    PricesQuery,
+    StockChange,
+    WantedReservation,
+)
 
 MISSING = {404: ["product_missing"]}
 
@@ -32,7 +39,13 @@ def routes(
 ) -> Api:
     """Return product's interface."""
     api = Api(VERSIONS, CHANGES, clock=clock)
+    _show_the_catalogue(api, database)
+    _keep_the_inventory(api, database)
+    _serve_order(api, database, inbox, admission)
+    return api
 
+
+def _show_the_catalogue(api: Api, database: Database) -> None:
     @api.operation("GET /products", query=PageQuery, answer=shapes.ProductPage)
     def list_products() -> shapes.ProductPage:
         """List products in the order of their ids, a page at a time."""
@@ -81,6 +94,8 @@ def routes(
             else prices_link(cursor_after(after, of=of), limit=query.limit),
         )
 
+
+def _keep_the_inventory(api: Api, database: Database) -> None:
     @api.operation(
         "POST /inventory",
         body=NewProduct,
@@ -96,7 +111,7 @@ def routes(
                 database,
                 sku=new.sku,
                 name=new.name,
-                price=Decimal(new.price_cents).scaleb(-2),
+                price=_price(new.price_cents),
                 stock=new.stock,
                 description=new.description,
                 category=new.category,
@@ -114,6 +129,19 @@ def routes(
         stock = parse(StockChange).stock
         return _rendered(inventory.set_stock(database, ProductId(product_id), stock=stock))
 
+    @api.operation(
+        "PUT /inventory/<int:product_id>/price",
+        body=PriceChange,
+        answer=shapes.Product,
+        refusals=MISSING,
+    )
+    def set_price(product_id: int) -> shapes.Product:
+        """Say what a product costs from now on. For other services only."""
+        price = _price(parse(PriceChange).price_cents)
+        return _rendered(inventory.set_price(database, ProductId(product_id), price=price))
+
+
+def _serve_order(api: Api, database: Database, inbox: Inbox, admission: Admission) -> None:
     @api.operation(
         "PUT /reservations/<uuid:reservation_id>",
         body=WantedReservation,
@@ -150,8 +178,6 @@ def routes(
         admission.admit(ORDER)
         return inbox.take(parse(Event))
 
-    return api
-
 
 def _rendered(product: Product) -> shapes.Product:
     return shapes.Product(
@@ -167,3 +193,7 @@ def _rendered(product: Product) -> shapes.Product:
 
 def _cents(price: Decimal) -> int:
     return int(price.scaleb(2))
+
+
+def _price(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)

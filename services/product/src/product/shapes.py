@@ -81,6 +81,12 @@ class StockChange(BaseModel):
     stock: Stock
 
 
+class PriceChange(BaseModel):
+    """What a product costs from now on."""
+
+    price_cents: PriceCents
+
+
 class Product(BaseModel):
     """A product, its price in hundredths of the shop's currency, and how many can still be reserved."""
 

@@ -25,6 +25,12 @@ class NewProduct(BaseModel):
     category: Category | None = None
 
 
+class PriceChange(BaseModel):
+    """What a product costs from now on."""
+
+    price: Price
+
+
 class Product(BaseModel):
     """A product, its price in the shop's currency, and how many can still be reserved."""
 
@@ -95,6 +101,9 @@ CHANGE = Change(
         "read_product": Translation(answer=Product, response=in_decimals),
         "add_product": Translation(
             body=NewProduct, request=in_cents, answer=Product, response=in_decimals
+        ),
+        "set_price": Translation(
+            body=PriceChange, request=in_cents, answer=Product, response=in_decimals
         ),
         "set_stock": Translation(answer=Product, response=in_decimals),
         "list_prices": Translation(answer=PricePage, response=all_in_decimals),
