@@ -1,6 +1,6 @@
 """The documents and the service say the same: each version, called as its document allows and as it does not.
 
-schemathesis makes the calls, with real PostgreSQL behind the app, and has every one of its checks on, but for the three
+schemathesis makes the calls, with real PostgreSQL behind the app, and has every one of its checks on, but for the four
 operations named below.
 """
 
@@ -10,13 +10,10 @@ import pytest
 import schemathesis
 from contract import documents
 from contract.documents import as_in_life
-from sqlalchemy import update
-
-from product.tables import products
 
 pytestmark = pytest.mark.contract
 
-OPERATIONS = 8
+OPERATIONS = 9
 # What JSON Schema cannot say: that each product is named once, what a cursor is, and of v1's prices how many decimals a
 # number has.
 BEYOND_A_SCHEMA = [
@@ -26,29 +23,32 @@ BEYOND_A_SCHEMA = [
     }
     for operation in ("reserve", "list_prices")
 ]
-DECIMALS = {
-    "include-operation-id": "add_product",
-    "checks": {
-        "positive_data_acceptance": {"enabled": False},
-        "negative_data_rejection": {"enabled": False},
-    },
-}
+DECIMALS = [
+    {
+        "include-operation-id": operation,
+        "checks": {
+            "positive_data_acceptance": {"enabled": False},
+            "negative_data_rejection": {"enabled": False},
+        },
+    }
+    for operation in ("add_product", "set_price")
+]
 
 
 stage = documents.Stage()
 
 
 def described(version):
-    beyond = [*BEYOND_A_SCHEMA, *([DECIMALS] if version == "v1" else [])]
+    beyond = [*BEYOND_A_SCHEMA, *(DECIMALS if version == "v1" else [])]
     return documents.described("product", version, stage, among=OPERATIONS, operations=beyond)
 
 
 @pytest.fixture(autouse=True)
-def staged(preview, app, database, stocked):
+def staged(preview, app, client, stocked):
     """The app on stage, with the preview, and some products: a page of one has a next one, of prices too."""
     ids = [stocked() for _ in range(3)]
-    with database.begin() as connection:
-        connection.execute(update(products).values(price_cents=500))
+    for product_id in ids:
+        client.put(f"/api/v2/inventory/{product_id}/price", json={"price_cents": 500})
     stage.app, stage.product_id = app, ids[0]
 
 
