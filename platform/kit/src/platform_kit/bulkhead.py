@@ -17,7 +17,7 @@ from typing import NewType
 from platform_kit import deadline
 from platform_kit.awake import awake_seconds
 from platform_kit.liveness import Clock
-from platform_kit.settings import InstanceSettings, load_settings
+from platform_kit.settings import InstanceSettings
 
 THREADS_SHARE = 0.75
 LONG_SECONDS = 0.5
@@ -28,7 +28,7 @@ Entered = NewType("Entered", float)
 
 def share_of_threads() -> int:
     """Return how many of this instance's threads may be at one dependency: always fewer than all."""
-    threads = load_settings(InstanceSettings).threads
+    threads = InstanceSettings.current().threads
     return max(1, int(threads * THREADS_SHARE))
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -21,13 +23,14 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 
 DATABASE_URL_EXAMPLE = "postgresql://user:password@127.0.0.1:5432/name"
 
+_PREFIX = "PLATFORM_"
 _FAULTS = ("fault_error_share", "fault_latency_seconds", "fault_after_seconds", "fault_path")
 
 
 class InstanceSettings(BaseSettings):
     """Settings of an instance, read from PLATFORM_*; make one with `for_service`."""
 
-    model_config = SettingsConfigDict(env_prefix="PLATFORM_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, frozen=True)
 
     version: SemVer = "0.0.0"
     slot: Literal["blue", "green"] = "blue"
@@ -60,9 +63,15 @@ class InstanceSettings(BaseSettings):
     fault_path: str = ""
 
     @classmethod
-    def for_service(cls, service: str) -> Self:
+    def current(cls) -> InstanceSettings:
+        """Read the environment, anew only when it has changed; raise `SettingsError` for a bad value."""
+        said = (item for item in os.environ.items() if item[0].upper().startswith(_PREFIX))
+        return _read(frozenset(said))
+
+    @classmethod
+    def for_service(cls, service: str) -> InstanceSettings:
         """Read the environment; raise `SettingsError` for a bad value or for faults not allowed here."""
-        settings = load_settings(cls)
+        settings = cls.current()
         settings.refuse_faults()
         if "version" in settings.model_fields_set:
             return settings
@@ -111,6 +120,12 @@ class ServiceSettings(BaseSettings):
         if self.database_url is None and self.database_url_file is None:
             raise MissingSetting(variable, example=DATABASE_URL_EXAMPLE)
         return self
+
+
+@lru_cache(maxsize=8)
+def _read(_said: frozenset[tuple[str, str]]) -> InstanceSettings:
+    # Each part of an app asks how many threads there are, and to read takes 7 ms.
+    return load_settings(InstanceSettings)
 
 
 def load_settings(settings: type[Settings]) -> Settings:
