@@ -336,15 +336,21 @@ def migrated_url(postgres: Any, migrate: Callable[[str], dict[str, Any]]) -> str
     return url
 
 
-@pytest.fixture
-def database(migrated_url: str) -> Iterator[Database]:
-    """The database, emptied."""
+@pytest.fixture(scope="session")
+def connected(migrated_url: str) -> Iterator[Database]:
+    """The tests' own connections: to open them for each test takes as long as a short test."""
     database = Database(migrated_url)
-    with database.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def database(connected: Database) -> Database:
+    """The database, emptied."""
+    with connected.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    return connected
 
 
 @pytest.fixture

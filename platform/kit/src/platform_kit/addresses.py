@@ -7,9 +7,13 @@ whatever it likes. So the list is read from its end, as far as there are proxies
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flask import Flask, has_request_context, request
-from werkzeug.middleware.proxy_fix import ProxyFix
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # One customer has a whole /64 of IPv6: RFC 6177, 2. Its addresses are one client.
 IPV6_CLIENT_BITS = 64
@@ -17,7 +21,24 @@ IPV6_CLIENT_BITS = 64
 
 def trust_proxies(app: Flask, count: int) -> None:
     """Take the client's address from X-Forwarded-For, which the nearest `count` proxies wrote."""
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=0)  # type: ignore[method-assign]
+    if count:
+        app.wsgi_app = _Proxied(app.wsgi_app, count)  # type: ignore[method-assign]
+
+
+class _Proxied:
+    """The app behind proxies. werkzeug's ProxyFix does the same, and looks at five headers for it instead of one."""
+
+    def __init__(self, wsgi: WSGIApplication, count: int) -> None:
+        self._wsgi = wsgi
+        self._count = count
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+        if forwarded:
+            addresses = forwarded.split(",")
+            if len(addresses) >= self._count:
+                environ["REMOTE_ADDR"] = addresses[-self._count].strip()
+        return self._wsgi(environ, start_response)
 
 
 def client_address() -> str | None:

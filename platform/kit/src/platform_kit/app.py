@@ -30,7 +30,7 @@ from platform_kit.migrations.declaration import Declaration, read_declaration
 from platform_kit.migrations.location import migrations_directory
 from platform_kit.problems import render_problems
 from platform_kit.readiness import Check, Readiness
-from platform_kit.requests import observe_requests
+from platform_kit.requests import ObservedFlask
 from platform_kit.schema import Needs, schema_check
 from platform_kit.settings import InstanceSettings
 from platform_kit.usage import Usage
@@ -77,7 +77,7 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
-    app = Flask(service, static_folder=None)
+    app = ObservedFlask(service, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     needs = _needs(service, settings.version, schema_oldest) if database else None
     watch = _watch(flags, settings) if flags else None
@@ -99,7 +99,7 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
         encounters = Encounters()
         exposition = FlagMetrics(identity(service, settings), watch, encounters)
         instance.metrics.registry.register(exposition)
-    observe_requests(app, instance, lines, encounters)
+    app.observe(instance, lines, encounters)
     trust_proxies(app, settings.proxies)
     inject_faults(app, settings)
     render_problems(app)

@@ -21,7 +21,7 @@ HEADER = "X-Request-Timeout-Ms"
 _MILLISECONDS = re.compile(r"(?!0+$)[0-9]{1,8}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: see `Trace`
 class Deadline:
     """A moment after which nobody waits for the answer."""
 

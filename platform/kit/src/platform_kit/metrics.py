@@ -92,19 +92,16 @@ class Answers(Collector):
 
     def __init__(self, identity: dict[str, str]) -> None:
         self._identity = identity
-        self._statuses: dict[tuple[str, str, int], int] = {}
-        self._times: dict[tuple[str, str], Times] = {}
+        self._times: dict[tuple[str, str, int], Times] = {}
         self._lock = threading.Lock()
 
     def count(self, method: str, route: str, *, status: int, seconds: float) -> None:
         """Count an answer."""
-        method = method if method in _METHODS else "OTHER"
+        key = (method if method in _METHODS else "OTHER", route, status)
         with self._lock:
-            statuses, key = self._statuses, (method, route, status)
-            statuses[key] = statuses.get(key, 0) + 1
-            times = self._times.get((method, route))
+            times = self._times.get(key)
             if times is None:
-                times = self._times[method, route] = Times()
+                times = self._times[key] = Times()
             times.buckets[bisect_left(BUCKETS, seconds)] += 1
             times.seconds += seconds
 
@@ -120,13 +117,13 @@ class Answers(Collector):
             "Time from the first line of code to the answer",
             labels=labels,
         )
+        by_route: dict[tuple[str, str], Times] = {}
         with self._lock:
-            statuses = dict(self._statuses)
-            times = [(key, each.cumulative(), each.seconds) for key, each in self._times.items()]
-        for (method, route, status), number in statuses.items():
-            answered.add_metric([*who, method, route, str(status)], number)
-        for (method, route), buckets, seconds in times:
-            took.add_metric([*who, method, route], buckets, seconds)
+            for (method, route, status), times in self._times.items():
+                answered.add_metric([*who, method, route, str(status)], sum(times.buckets))
+                by_route.setdefault((method, route), Times()).add(times)
+        for key, times in by_route.items():
+            took.add_metric([*who, *key], times.cumulative(), times.seconds)
         yield answered
         yield took
 
@@ -167,13 +164,18 @@ class Calls(Collector):
 
 
 class Times:
-    """How long the answers of a route took: how many in each bucket, and all of them together."""
+    """How long answers took: how many in each bucket, and all of them together."""
 
     __slots__ = ("buckets", "seconds")
 
     def __init__(self) -> None:
         self.buckets = [0] * len(_BOUNDS)
         self.seconds = 0.0
+
+    def add(self, more: Times) -> None:
+        """Add those of others."""
+        self.buckets = [sum(pair) for pair in zip(self.buckets, more.buckets, strict=True)]
+        self.seconds += more.seconds
 
     def cumulative(self) -> list[tuple[str, float]]:
         """Return each bound, as Prometheus writes it, with how many took no longer."""

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
+from flask.typing import ResponseReturnValue
 
 from platform_kit import deadline, spans, trace
 from platform_kit.deadline import Deadline
@@ -110,20 +111,26 @@ class Observer:
         return seconds, TooLate() if seconds <= 0 else None
 
 
-def observe_requests(
-    app: Flask, instance: Instance, lines: RequestLines, encounters: Encounters | None = None
-) -> None:
-    """Put the layer round the app. `encounters` counts the flags that a request meets."""
+class ObservedFlask(Flask):
+    """An app that begins nothing for a caller who has stopped waiting.
 
-    @app.before_request
-    def admit() -> None:
+    Not by `before_request`: Flask looks anew each time whether such a function is a coroutine.
+    """
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """Raise what refuses the request before any of the app's functions."""
         refusal = _refusal.get()
         if refusal is not None:
             raise refusal
+        return super().preprocess_request()
 
-    app.wsgi_app = Observer(  # type: ignore[method-assign]
-        app.wsgi_app, instance, lines, encounters
-    )
+    def observe(
+        self, instance: Instance, lines: RequestLines, encounters: Encounters | None = None
+    ) -> None:
+        """Put the layer round the app. `encounters` counts the flags that a request meets."""
+        self.wsgi_app = Observer(  # type: ignore[method-assign]
+            self.wsgi_app, instance, lines, encounters
+        )
 
 
 def _chosen_id(environ: Environ) -> str | None:
