@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -36,7 +35,7 @@ def product(database):
         no_product()
         with database.begin() as connection:
             connection.execute(text(f"ALTER TABLE products ALTER COLUMN id RESTART WITH {int(id)}"))
-        inventory.add(database, sku="tea", name="Tea", price=Decimal("4.50"), stock=stock)
+        inventory.add(database, sku="tea", name="Tea", price_cents=450, stock=stock)
 
     def a_reservation(id, product_id, quantity):  # noqa: A002 - the contracts' word
         a_product(product_id, stock=10)

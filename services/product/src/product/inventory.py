@@ -5,7 +5,6 @@ Problem
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
@@ -27,21 +26,18 @@ def add(
     *,
     sku: str,
     name: str,
-    price: Decimal,
+    price_cents: int,
     stock: int,
     description: str = "",
     category: str | None = None,
 ) -> Product:
-    """Put a new product into the catalogue and return it; raise `SkuTaken` if its sku has one.
-
-    The price is in whole cents: two decimals at most.
-    """
+    """Put a new product into the catalogue and return it; raise `SkuTaken` if its sku has one."""
     statement = (
         insert(products)
         .values(
             sku=sku,
             name=name,
-            price_cents=int(price.scaleb(2)),
+            price_cents=price_cents,
             stock=stock,
             description=description,
             category=category,
@@ -64,12 +60,12 @@ def set_stock(database: Database, product_id: ProductId, *, stock: int) -> Produ
     return _changed(database, product_id, {"stock": stock})
 
 
-def set_price(database: Database, product_id: ProductId, *, price: Decimal) -> Product:
-    """Say what a product costs from now on, in whole cents; raise `ProductMissing` if there is no product.
+def set_price(database: Database, product_id: ProductId, *, price_cents: int) -> Product:
+    """Say what a product costs from now on; raise `ProductMissing` if there is no product.
 
     The database writes down what it has cost. Orders keep the price that they were placed at.
     """
-    return _changed(database, product_id, {"price_cents": int(price.scaleb(2))})
+    return _changed(database, product_id, {"price_cents": price_cents})
 
 
 def _changed(database: Database, product_id: ProductId, values: Mapping[str, int]) -> Product:

@@ -5,7 +5,6 @@ A product that was there before the record has its price of then as the first on
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import NewType
 
 from sqlalchemy import exists, select
@@ -20,9 +19,9 @@ PriceNumber = NewType("PriceNumber", int)
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price in the shop's currency, and since when it is the product's."""
+    """A price in hundredths of the shop's currency, and since when it is the product's."""
 
-    price: Decimal
+    price_cents: int
     since: datetime
 
 
@@ -59,6 +58,6 @@ def page(
     # The one too many is not shown: it says that there is a next page.
     shown = found[:limit]
     return Page(
-        items=tuple(Price(Decimal(row.price_cents).scaleb(-2), row.since) for row in shown),
+        items=tuple(Price(row.price_cents, row.since) for row in shown),
         next_after=PriceNumber(shown[-1].number) if len(found) > limit else None,
     )

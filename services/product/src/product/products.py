@@ -6,7 +6,6 @@ Problem
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import NewType
 
 from sqlalchemy import ColumnElement, Row, select
@@ -22,7 +21,7 @@ HIGHEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product, its price in the shop's currency, and how many can still be reserved.
+    """A product, its price in hundredths of the shop's currency, and how many can still be reserved.
 
     The category is None where it is in none.
     """
@@ -30,7 +29,7 @@ class Product:
     id: ProductId
     sku: str
     name: str
-    price: Decimal
+    price_cents: int
     stock: int
     description: str
     category: str | None
@@ -107,14 +106,7 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield products.c.stock > 0
 
 
-def product_of(row: Row[tuple[int, str, str, str, int, int, str | None]]) -> Product:
-    """Return the product that a row of the table holds."""
-    return Product(
-        id=ProductId(row.id),
-        sku=row.sku,
-        name=row.name,
-        price=Decimal(row.price_cents).scaleb(-2),
-        stock=row.stock,
-        description=row.description,
-        category=row.category,
-    )
+def product_of(row: Row[int, str, str, str, int, int, str | None]) -> Product:
+    """Return the product that a row of the table holds, its columns in their order."""
+    product_id, sku, name, description, stock, price_cents, category = row
+    return Product(ProductId(product_id), sku, name, price_cents, stock, description, category)

@@ -3,7 +3,6 @@
 They are written for the newest version of the interface; `changes` leads from and to the others.
 """
 
-from decimal import Decimal
 from uuid import UUID
 
 from platform_kit import Admission, Business, Database, client_address, parse, parse_query
@@ -86,7 +85,7 @@ def _show_the_catalogue(api: Api, database: Database) -> None:
         after = page.next_after
         return shapes.PricePage(
             items=[
-                shapes.Price(price_cents=_cents(each.price), since=each.since.isoformat())
+                shapes.Price(price_cents=each.price_cents, since=each.since.isoformat())
                 for each in page.items
             ],
             next=None
@@ -111,7 +110,7 @@ def _keep_the_inventory(api: Api, database: Database) -> None:
                 database,
                 sku=new.sku,
                 name=new.name,
-                price=_price(new.price_cents),
+                price_cents=new.price_cents,
                 stock=new.stock,
                 description=new.description,
                 category=new.category,
@@ -137,8 +136,8 @@ def _keep_the_inventory(api: Api, database: Database) -> None:
     )
     def set_price(product_id: int) -> shapes.Product:
         """Say what a product costs from now on. For other services only."""
-        price = _price(parse(PriceChange).price_cents)
-        return _rendered(inventory.set_price(database, ProductId(product_id), price=price))
+        cents = parse(PriceChange).price_cents
+        return _rendered(inventory.set_price(database, ProductId(product_id), price_cents=cents))
 
 
 def _serve_order(api: Api, database: Database, inbox: Inbox, admission: Admission) -> None:
@@ -184,16 +183,8 @@ def _rendered(product: Product) -> shapes.Product:
         id=product.id,
         sku=product.sku,
         name=product.name,
-        price_cents=_cents(product.price),
+        price_cents=product.price_cents,
         stock=product.stock,
         description=product.description,
         category=product.category,
     )
-
-
-def _cents(price: Decimal) -> int:
-    return int(price.scaleb(2))
-
-
-def _price(cents: int) -> Decimal:
-    return Decimal(cents).scaleb(-2)
