@@ -14,10 +14,14 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
 SERVICES = Path(__file__).parents[2] / "services"
-# Of a version, shared among its operations. With --full an operation has more than that: conftest.py at the root says how many.
-CASES = 300
-# What a case has written the next one finds, as in life.
-as_in_life = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Of a version, shared among its operations; with --full as many as conftest.py at the root says.
+CASES = max(300, settings().max_examples)
+# What a case has written the next one finds, as in life. Not of the profile with --full: its number would be an operation's.
+as_in_life = settings(
+    settings.get_profile("default"),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 class Stage:
@@ -33,7 +37,7 @@ class Stage:
 def described(service: str, version: str, stage: Stage, *, among: int, **configured: object) -> Any:
     """Return what schemathesis makes of a version's document, with so many operations; `configured` is schemathesis's own."""
     config = SchemathesisConfig.from_dict(
-        {"generation": {"max-examples": CASES // among}, **configured}
+        {"generation": {"max-examples": -(-CASES // among)}, **configured}
     )
     document = SERVICES / service / "openapi" / f"{version}.json"
     schema = schemathesis.openapi.from_path(document, config=config)
