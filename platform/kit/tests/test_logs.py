@@ -85,6 +85,15 @@ def test_an_instance_writes_the_lines_of_a_moment_together(holding, lines):
     assert len(lines()) == 1
 
 
+def test_the_line_of_a_failure_is_not_held(holding, lines):
+    """The deployer looks for it while it decides."""
+    held, _ = holding
+    answered(held, 1)
+    held.finished("GET", "/broken", status=500, seconds=0.1, keys={})
+
+    assert [line["route"] for line in lines()] == ["/broken"]
+
+
 def test_no_more_lines_are_held_than_fit(holding, lines, monkeypatch):
     """What nobody writes does not fill the memory: the next line is written by who has it."""
     monkeypatch.setattr(logs, "MOST_HELD", 3)

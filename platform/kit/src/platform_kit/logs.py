@@ -36,6 +36,7 @@ HELD_SECONDS = 0.1
 LINES_A_PIECE = 8
 # Where nobody reads the lines, whoever answers waits, as without all this.
 MOST_HELD = 10_000
+FAILED = 500
 
 # A moment, a method, a route, a status, how long it took, and what the line carries.
 _Finished = tuple[float, str, str, int, float, Mapping[str, str]]
@@ -88,7 +89,7 @@ class RequestLines:
 
     While `run` runs, what a line says is held for a moment, and then written with the others'. To write is to give the
     interpreter up to another thread and to queue for it again: under load that costs a request more than all else
-    that is done for it.
+    that is done for it. A failure is written at once: somebody may look for it, and the process may not live long.
     """
 
     def __init__(self, who: Mapping[str, str], log_level: str) -> None:
@@ -118,7 +119,7 @@ class RequestLines:
         if not self._is_wanted:
             return
         finished = (time.time(), method, route, status, seconds, keys)
-        if self.is_holding and len(self._held) < MOST_HELD:
+        if self.is_holding and status < FAILED and len(self._held) < MOST_HELD:
             self._held.append(finished)
         else:
             sys.stderr.write(self._line(*finished))
