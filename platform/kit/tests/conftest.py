@@ -121,8 +121,11 @@ class Running:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def event(self, name: str) -> dict[str, Any]:
-        """Return the first event of that name."""
-        return next(event for event in self.events() if event["event"] == name)
+        """Return the first event of that name, once it is logged."""
+        found: list[dict[str, Any]] = wait_until(
+            lambda: [event for event in self.events() if event["event"] == name]
+        )
+        return found[0]
 
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and return the exit code."""
