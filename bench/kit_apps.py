@@ -28,23 +28,24 @@ def exporter() -> Flask:
 
 def kit() -> Flask:
     """The same with all of the kit: ids, metrics, a line of log, problems, the answer signed."""
-    # Here: the others do without.
-    from platform_kit import create_app  # noqa: PLC0415
-    from platform_kit.background import start_background  # noqa: PLC0415
+    from platform_kit import create_app  # noqa: PLC0415  # the others do without
 
     routes = Blueprint("things", __name__)
     routes.get("/things")(lambda: THINGS)
-    app = create_app("bench", blueprints=[routes])
-    start_background(app)
-    return app
+    return _as_served(create_app("bench", blueprints=[routes]))
 
 
 def product_list() -> Flask:
     """The service, as it is."""
-    from platform_kit.background import start_background  # noqa: PLC0415
     from product.app import create  # noqa: PLC0415
 
-    app = create()
+    return _as_served(create())
+
+
+def _as_served(app: Flask) -> Flask:
+    """Start what runs beside the requests of an instance."""
+    from platform_kit.background import start_background  # noqa: PLC0415
+
     start_background(app)
     return app
 

@@ -217,7 +217,7 @@ def test_a_stopped_slot_drains_like_any_other(both: Stack):
     clients = Clients(both.url(BROWSE))
     with clients.asking(CLIENTS):
         stop(both, GREEN)
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(PAUSE_SECONDS)  # the pause that nobody may be blamed for
         answered = len(clients.answers)
         both.shift(BLUE, 100)
         began = time.monotonic()

@@ -39,23 +39,33 @@ class AwakeClock:
 
 
 _clock = AwakeClock()
-_looking_in: int | None = None
+_is_looked_at = False
 _starting = threading.Lock()
 
 
 def awake_seconds() -> float:
     """Return the seconds that this process has run since some moment; the first call starts the thread."""
-    if _looking_in != os.getpid():  # a thread does not live on in a fork
+    if not _is_looked_at:
         _start()
     return _clock()
 
 
 def _start() -> None:
-    global _looking_in  # noqa: PLW0603 - one clock a process
+    global _is_looked_at  # noqa: PLW0603 - one clock a process
     with _starting:
-        if _looking_in != os.getpid():
+        if not _is_looked_at:
             threading.Thread(target=_keep_looking, name="awake", daemon=True).start()
-            _looking_in = os.getpid()
+            _is_looked_at = True
+
+
+def _begin_anew() -> None:
+    global _is_looked_at, _starting
+    _is_looked_at, _starting = False, threading.Lock()
+
+
+os.register_at_fork(
+    after_in_child=_begin_anew
+)  # neither a thread nor who held a lock lives on there
 
 
 def _keep_looking() -> None:

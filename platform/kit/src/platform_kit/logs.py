@@ -124,7 +124,7 @@ class RequestLines:
         else:
             sys.stderr.write(self._line(*finished))
 
-    def _line(  # what is held, as it is held
+    def _line(
         self,
         at: float,
         method: str,
