@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 
 import pytest
 
-from deployer.commands.threads import threads
+from deployer.commands.threads import gather, threads
 
 
 def leave(error: BaseException, go: threading.Event, done: threading.Event) -> None:
@@ -40,3 +42,38 @@ def test_ctrl_c_waits_for_nothing():
 
     go.set()
     assert done.wait(10.0)
+
+
+def test_ctrl_c_is_heard_whichever_thread_the_kernel_hands_it_to():
+    """Taken by the thread of the work, it does not wake the main one, which waits for that."""
+    heard, in_vain = threading.Event(), threading.Event()
+
+    def interrupted() -> None:
+        time.sleep(0.2)  # until the main thread waits: nothing tells
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        if not heard.wait(10.0):
+            in_vain.set()
+
+    with pytest.raises(KeyboardInterrupt), threads(1) as pool:
+        gather([pool.submit(interrupted)])
+    heard.set()
+    assert not in_vain.is_set()
+
+
+def test_what_failed_is_told_when_all_have_ended():
+    """The first by its place, with no work under way any more."""
+    go, done = threading.Event(), threading.Event()
+
+    def fails() -> None:
+        go.set()
+        raise ValueError("broken")
+
+    def beside() -> None:
+        assert go.wait(10.0)
+        done.set()
+
+    with threads(2) as pool:
+        jobs = [pool.submit(fails), pool.submit(beside)]
+        with pytest.raises(ValueError, match="broken"):
+            gather(jobs)
+        assert done.is_set()

@@ -17,7 +17,7 @@ from deployer.commands.orders import (
 from deployer.commands.policy import NO_OPTIONS, Options, plan_of, policy_of
 from deployer.commands.release import Wanted, build_release, require_consistent, version_of
 from deployer.commands.rollback import take_back
-from deployer.commands.threads import threads
+from deployer.commands.threads import gather, threads
 from deployer.driver import Listener, decode_order, unheard
 from deployer.engine import Kind, Order, Rollout
 from deployer.errors import ConflictError, InputError
@@ -62,24 +62,17 @@ def rollout(  # an argument an option of the command
     for service in services:
         plan_of(policy_of(context, service, options), live_instances=1)  # refuses a bad policy
         require_free(context, service, supersede=supersede)
+
+    def prepare(each: Wanted) -> Release | Rollout | None:
+        return _prepare(context, each, allow_older=allow_older, listen=listen)
+
+    def order(release: Release) -> Order:
+        return replace(order_rollout(context, release, options), despite_freeze=despite_freeze)
+
     with threads(len(wanted)) as pool:
         # All of them are built and checked before the traffic of any moves.
-        prepared = pool.map(
-            lambda each: _prepare(context, each, allow_older=allow_older, listen=listen), wanted
-        )
-        return tuple(
-            pool.map(
-                lambda found: _move(
-                    context,
-                    found,
-                    lambda release: replace(
-                        order_rollout(context, release, options), despite_freeze=despite_freeze
-                    ),
-                    listen=listen,
-                ),
-                tuple(prepared),
-            )
-        )
+        prepared = gather([pool.submit(prepare, each) for each in wanted])
+        return gather([pool.submit(_move, context, found, order, listen) for found in prepared])
 
 
 def _prepare(
@@ -107,7 +100,6 @@ def _move(
     context: Context,
     found: Release | Rollout | None,
     order: Callable[[Release], Order],
-    *,
     listen: Listener,
 ) -> Rollout | None:
     if not isinstance(found, Release):

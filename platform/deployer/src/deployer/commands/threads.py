@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# The kernel may hand a signal to any thread. Python answers it in the main one, but not while that
+# waits for a lock without end: it has to come up for air.
+SLICE_SECONDS = 0.1
 
 
 @contextmanager
@@ -22,3 +29,13 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
         raise
     finally:
         pool.shutdown(wait=waits, cancel_futures=not waits)
+
+
+def gather(jobs: Sequence[Future[T]]) -> tuple[T, ...]:
+    """Wait for all jobs and return their results in order; Ctrl-C is heard at once meanwhile.
+
+    Raises what the first of them that failed has raised, when none is under way any more.
+    """
+    while wait(jobs, timeout=SLICE_SECONDS).not_done:
+        pass
+    return tuple(job.result() for job in jobs)

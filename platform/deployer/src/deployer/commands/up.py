@@ -10,7 +10,7 @@ from deployer.commands.context import Context
 from deployer.commands.orders import carry_out, leased, order_rollout, take_over, unfinished
 from deployer.commands.release import Wanted, build_release
 from deployer.commands.running import retire_standbys
-from deployer.commands.threads import threads
+from deployer.commands.threads import gather, threads
 from deployer.driver import decode_order, unheard
 from deployer.engine import Kind, Phase, Rollout
 from deployer.errors import OperationError
@@ -46,8 +46,7 @@ def up(context: Context, versions: Mapping[ServiceName, Wanted] | None = None) -
             else pool.submit(_heal, context, service)
             for service in services
         ]
-        for job in jobs:
-            job.result()
+        gather(jobs)
     retire_standbys(context)
 
 
