@@ -25,8 +25,8 @@ from deployer.targets.local.builds import Builds
 
 LIMIT_SECONDS = 300.0
 LEFT_OUT = ("contract", "e2e", "campaign")
-# Half of a test's time is spent waiting: for PostgreSQL, or for the time-out that it is about.
-WORKERS = "2"
+# Plugins of what is left out: each takes its while to be imported.
+PLUGINS_LEFT_OUT = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:pact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Suite:
         service = self.release.service
         folder = f"services/{service}/tests"
         note = scratch / f"{self.release.name}.runs"
-        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", WORKERS]
-        words += ["-m", _chosen(self.tree), folder]
+        words = ["-m", "pytest", "-q", *PLUGINS_LEFT_OUT, "-m", _chosen(self.tree), folder]
+        words += [f"--ignore={folder}/{name}" for name in _left_out(self.tree / folder)]
         environment: Mapping[str, str] = {}
         if newer is not None:
             words.append(f"--ignore={folder}/test_migrations.py")
@@ -105,6 +105,13 @@ def _chosen(tree: Path) -> str:
     declared = settings["tool"]["pytest"]["ini_options"]["markers"]
     known = {each.partition(":")[0] for each in declared}
     return " and ".join(["integration", *(f"not {each}" for each in LEFT_OUT if each in known)])
+
+
+def _left_out(folder: Path) -> tuple[str, ...]:
+    """Return the files of nothing but tests that are left out, which need not even be imported."""
+    marks = tuple(f"\npytestmark = pytest.mark.{each}\n" for each in LEFT_OUT)
+    files = sorted(folder.glob("test_*.py"))
+    return tuple(file.name for file in files if any(mark in file.read_text() for mark in marks))
 
 
 def _install(python: Path, home: Path, tree: Path, wheels: tuple[Path, ...]) -> None:
