@@ -18,6 +18,11 @@ import pytest
 def test_documents():
     raise AssertionError
 """
+NOT_IMPORTED = """
+import pytest
+pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("many")]
+raise AssertionError
+"""
 WITHOUT_DATABASE = """
 def test_arithmetic():
     raise AssertionError
@@ -45,6 +50,13 @@ def test_what_asks_nothing_of_the_schema_is_left_out(tmp_path):
 
     assert tested.passed, tested.lines
     assert "1 passed" in tested.summary
+
+
+def test_a_file_of_what_is_left_out_is_not_imported(tmp_path):
+    """Nor are the libraries that it needs."""
+    tested = suite_of(tmp_path, test_one=PASSING, test_two=NOT_IMPORTED).run("0001", tmp_path)
+
+    assert tested.passed, tested.lines
 
 
 def test_a_commit_that_knows_fewer_markers_is_asked_for_those_alone(tmp_path):
