@@ -188,7 +188,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=4000, help="in each of the rounds")
     requests = parser.parse_args().requests
     apps = [app for app in APPS if app != "exporter" or find_spec("prometheus_flask_exporter")]
-    views = compared(apps, "/api/v1/things", requests=requests, environment={})
+    flags = {"PLATFORM_FLAGS_FILE": str(HERE / "kit_flags.json")}
+    views = compared(apps, "/api/v2/things", requests=requests, environment=flags)
     with catalogue() as environment:
         lists = compared(
             LISTS, "/api/v2/products?limit=20", requests=requests // 2, environment=environment

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask
+from datetime import UTC, datetime
+
+from flask import Flask
 from sqlalchemy import select
 
 THINGS = {"things": [{"id": number, "name": f"thing {number}"} for number in range(3)]}
+NOTHING: dict[str, list[object]] = {"things": []}
 
 
 def bare() -> Flask:
     """Flask and nothing else."""
     app = Flask("bench", static_folder=None)
-    app.get("/api/v1/things")(lambda: THINGS)
+    app.get("/api/v2/things")(lambda: THINGS)
     return app
 
 
@@ -27,12 +30,37 @@ def exporter() -> Flask:
 
 
 def kit() -> Flask:
-    """The same with all of the kit: ids, metrics, a line of log, problems, the answer signed."""
-    from platform_kit import create_app  # noqa: PLC0415  # the others do without
+    """The same with all of the kit: ids, metrics, a line of log, problems, a flag, versions, the answer signed."""
+    from pydantic import BaseModel  # noqa: PLC0415  # the others do without all of it
 
-    routes = Blueprint("things", __name__)
-    routes.get("/things")(lambda: THINGS)
-    return _as_served(create_app("bench", blueprints=[routes]))
+    from platform_kit import create_app  # noqa: PLC0415
+    from platform_kit.api import Api, Change, Version  # noqa: PLC0415
+    from platform_kit.flags import BooleanFlag, FlagSet  # noqa: PLC0415
+
+    class Thing(BaseModel):
+        id: int
+        name: str
+
+    class Things(BaseModel):
+        things: list[Thing]
+
+    day = datetime(2026, 6, 1, tzinfo=UTC)
+    versions = (Version("v1", deprecated=day, sunset=day.replace(year=2099)), Version("v2"))
+    api = Api(versions, [Change("v2", "Nothing.", {})])
+    flag = BooleanFlag(
+        "no-things",
+        default=False,
+        owner="bench",
+        expires=day.date().replace(year=2099),
+        description="Answer none of them.",
+    )
+
+    @api.operation("GET /things", answer=Things)
+    def things() -> Things:
+        """Return the things."""
+        return Things.model_validate(NOTHING if flag.on("customer-7") else THINGS)
+
+    return _as_served(create_app("bench", api=api, flags=FlagSet("bench", flag)))
 
 
 def product_list() -> Flask:
