@@ -17,6 +17,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from werkzeug.routing import Rule
 
 with warnings.catch_warnings():
     # It looks for a run-time folder of the user's, which containers have none of.
@@ -54,6 +55,29 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("here")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    _compile_routes_once()
+
+
+def _compile_routes_once() -> None:
+    """Keep what builds a route's URLs for the next app with the same route.
+
+    A test makes an app, and werkzeug compiles two functions a route for it: two thirds of what an app takes.
+    """
+    compiled = Rule._compile_builder  # noqa: SLF001  # of a rule's own text alone, but for defaults
+    kept: dict[tuple[str, str | None, bool], Callable[..., tuple[str, str]]] = {}
+
+    def compile_builder(
+        rule: Rule,
+        append_unknown: bool = True,
+    ) -> Callable[..., tuple[str, str]]:
+        if rule.defaults:
+            return compiled(rule, append_unknown)
+        key = (rule.rule, rule.subdomain, append_unknown)
+        if key not in kept:
+            kept[key] = compiled(rule, append_unknown)
+        return kept[key]
+
+    Rule._compile_builder = compile_builder  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -26,6 +26,8 @@ from deployer.targets.local.builds import Builds
 
 LIMIT_SECONDS = 300.0
 LEFT_OUT = ("contract", "e2e", "campaign")
+# Of the newer release, which has more tests and would be waited for; each has a database of its own to start.
+WORKERS = "2"
 # Plugins of what is left out: each takes its while to be imported.
 PLUGINS_LEFT_OUT = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:pact")
 
@@ -67,6 +69,8 @@ class Suite:
         if newer is not None:
             words.append(f"--ignore={folder}/test_migrations.py")
             environment = {stand_in.NEWER: str(newer), stand_in.NOTE: str(note)}
+        else:
+            words += ["-n", WORKERS]
         began = time.monotonic()
         done = runner.run_unless(
             lambda: False,  # what its tests have started ends with it, also when it takes too long
