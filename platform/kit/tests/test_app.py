@@ -213,3 +213,17 @@ def test_making_an_app_opens_nothing_and_starts_no_thread(make_app):
     make_app()
 
     assert before == threading.active_count()
+
+
+def test_a_coroutine_is_refused_as_flask_refuses_it(make_app):
+    """Without Flask's extra for them; a function is called as it is, and looked at once."""
+
+    async def late() -> None: ...
+
+    def prompt() -> None: ...
+
+    app = make_app()
+    with pytest.raises(RuntimeError, match="async"):
+        app.ensure_sync(late)
+    assert app.ensure_sync(prompt) is prompt
+    assert app.ensure_sync(prompt) is prompt

@@ -77,7 +77,7 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     """
     settings = settings or InstanceSettings.for_service(service)
     configure_logs(service, settings)
-    app = ObservedFlask(service, static_folder=None)
+    app = ObservedFlask(service)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     needs = _needs(service, settings.version, schema_oldest) if database else None
     watch = _watch(flags, settings) if flags else None

@@ -88,11 +88,12 @@ class Observer:
         carried_before, trace_before = carried.set(keys), trace.begin(span)
         deadline_before = deadline.begin(Deadline.after(seconds))
         flags_before = encounters.begin() if encounters else None
-        refusal_before = _refusal.set(refusal)
+        refusal_before = _refusal.set(refusal) if refusal else None
         try:
             return self._wsgi(environ, start)
         finally:
-            _refusal.reset(refusal_before)
+            if refusal_before:
+                _refusal.reset(refusal_before)
             if encounters and flags_before:
                 encounters.end(flags_before)
             deadline.end(deadline_before)
@@ -114,8 +115,20 @@ class Observer:
 class ObservedFlask(Flask):
     """An app that begins nothing for a caller who has stopped waiting.
 
-    Not by `before_request`: Flask looks anew each time whether such a function is a coroutine.
+    Not by `before_request`: each such function is called through several others.
     """
+
+    def __init__(self, name: str) -> None:
+        """Take the service's name; none of the kit's apps has static files."""
+        super().__init__(name, static_folder=None)
+        self._in_sync: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what calls a function, as Flask does, which looks anew at each call whether it is a coroutine."""
+        known = self._in_sync.get(func)
+        if known is None:
+            known = self._in_sync[func] = super().ensure_sync(func)
+        return known
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Raise what refuses the request before any of the app's functions."""

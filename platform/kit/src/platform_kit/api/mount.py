@@ -5,7 +5,7 @@ A version that is deprecated says so in every answer below its path, refusals in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from flask import Flask, Response, g, request
@@ -34,8 +34,9 @@ def mount(app: Flask, api: Api, instance: Instance) -> None:
     for version in api.versions:
         _serve_operations(app, api, version)
         _serve_document(app, api, version)
-    _refuse_what_is_not_served(app, api, instance)
-    _finish_answers(app, api, instance)
+    operations = _by_endpoint(api)
+    _refuse_what_is_not_served(app, api, instance, operations)
+    _finish_answers(app, api, instance, operations)
 
 
 def api_of(app: Flask) -> Api:
@@ -100,17 +101,27 @@ def _serve_document(app: Flask, api: Api, version: Version) -> None:
         return page(described()), PAGE_HEADERS
 
 
-def _refuse_what_is_not_served(app: Flask, api: Api, instance: Instance) -> None:
+def _by_endpoint(api: Api) -> dict[str | None, Version]:
+    return {
+        _endpoint(version, operation.name): version
+        for version in api.versions
+        for operation in api.operations
+    }
+
+
+def _refuse_what_is_not_served(
+    app: Flask, api: Api, instance: Instance, operations: Mapping[str | None, Version]
+) -> None:
     preview_enabled = api.preview_enabled or (lambda: instance.settings.api_preview)
 
     @app.before_request
     def refuse() -> None:
-        version = _asked(api)
+        version = operations.get(request.endpoint) or _asked(api)
         if version is None:
             return
         if version.preview and not preview_enabled():
             raise NotFound
-        if version.has_ended(api.clock()):
+        if version.sunset is not None and version.has_ended(api.clock()):
             raise _gone(version, _links(api, version))
 
 
@@ -124,18 +135,15 @@ def _gone(version: Version, links: Links) -> Problem:
     )
 
 
-def _finish_answers(app: Flask, api: Api, instance: Instance) -> None:
+def _finish_answers(
+    app: Flask, api: Api, instance: Instance, operations: Mapping[str | None, Version]
+) -> None:
     """Count calls of operations, and tell the dates of versions that have some."""
     consumers = Consumers()
-    operations = {
-        _endpoint(version, operation.name): version
-        for version in api.versions
-        for operation in api.operations
-    }
 
     @app.after_request
     def finish(response: Response) -> Response:
-        called = operations.get(request.endpoint or "")
+        called = operations.get(request.endpoint)
         if called is not None:
             instance.metrics.calls.count(called.name, consumers.label())
         version = called or _asked(api)
