@@ -42,7 +42,7 @@ def untraced() -> Iterator[None]:
 
 
 def test_a_look_at_six_signals_takes_fifty_microseconds() -> None:
-    """41 measured on a free core, with looks that no cache has seen; a busy one may take thrice."""
+    """41 measured on a free core, with looks that no cache has seen; a busy one may take five times as long."""
     rng, state = random.Random(107), analysis(business=("orders",), hold=900)
     rollouts = [[busy_look(rng, at) for at in range(60)] for _ in range(12)]
     with untraced():
@@ -51,4 +51,4 @@ def test_a_look_at_six_signals_takes_fifty_microseconds() -> None:
             for i in range(12)
         )
 
-    assert seconds / 60 < 3 * 50e-6
+    assert seconds / 60 < 5 * 50e-6
