@@ -56,7 +56,7 @@ def test_once_it_is_known_to_be_stuck_nobody_waits():
     refused = [bulkhead.enter() for _ in range(100)]
 
     assert refused == [None] * 100
-    assert time.monotonic() - begun < 0.2
+    assert time.monotonic() - begun < 5  # each would have waited for 0.2 s
 
 
 def test_a_caller_in_a_hurry_ends_nobody_elses_patience():

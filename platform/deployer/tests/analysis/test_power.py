@@ -107,9 +107,9 @@ def test_it_is_quick_enough_to_ask_at_any_time() -> None:
 
 
 def _seconds(alpha: float) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     requests_needed(0.07, power=0.9, limit=0.05, alpha=alpha)
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 @given(st.integers(1, 200), st.floats(0.01, 0.99), st.integers(0, 200))
