@@ -66,10 +66,7 @@ def _compile_routes_once() -> None:
     compiled = Rule._compile_builder  # noqa: SLF001  # of a rule's own text alone, but for defaults
     kept: dict[tuple[str, str | None, bool], Callable[..., tuple[str, str]]] = {}
 
-    def compile_builder(
-        rule: Rule,
-        append_unknown: bool = True,
-    ) -> Callable[..., tuple[str, str]]:
+    def compile_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         if rule.defaults:
             return compiled(rule, append_unknown)
         key = (rule.rule, rule.subdomain, append_unknown)

@@ -49,14 +49,14 @@ def test_a_stuck_dependency_refuses_the_next_one_after_a_moment():
 
 def test_once_it_is_known_to_be_stuck_nobody_waits():
     """One has waited for all."""
-    bulkhead = warm(1, long_seconds=0.2)
+    bulkhead = warm(1, long_seconds=2.0)
     bulkhead.enter()
     bulkhead.enter()
     begun = time.monotonic()
     refused = [bulkhead.enter() for _ in range(100)]
 
     assert refused == [None] * 100
-    assert time.monotonic() - begun < 5  # each would have waited for 0.2 s
+    assert time.monotonic() - begun < 2  # not even one of them
 
 
 def test_a_caller_in_a_hurry_ends_nobody_elses_patience():

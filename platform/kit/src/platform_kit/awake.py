@@ -63,9 +63,8 @@ def _begin_anew() -> None:
     _is_looked_at, _starting = False, threading.Lock()
 
 
-os.register_at_fork(
-    after_in_child=_begin_anew
-)  # neither a thread nor who held a lock lives on there
+# Neither a thread nor who held a lock lives on in a fork.
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _keep_looking() -> None:

@@ -29,7 +29,7 @@ LEFT_OUT = ("contract", "e2e", "campaign")
 # Of the newer release, which has more tests and would be waited for; each has a database of its own to start.
 WORKERS = "2"
 # Plugins of what is left out: each takes its while to be imported.
-PLUGINS_LEFT_OUT = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:pact")
+PLUGINS_LEFT_OUT = ("-p", "no:schemathesis", "-p", "no:pact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Suite:
         service = self.release.service
         folder = f"services/{service}/tests"
         note = scratch / f"{self.release.name}.runs"
-        words = ["-m", "pytest", "-q", *PLUGINS_LEFT_OUT, "-m", _chosen(self.tree), folder]
+        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *PLUGINS_LEFT_OUT]
+        words += ["-m", _chosen(self.tree), folder]
         words += [f"--ignore={folder}/{name}" for name in _left_out(self.tree / folder)]
         environment: Mapping[str, str] = {}
         if newer is not None:

@@ -121,7 +121,7 @@ def _refuse_what_is_not_served(
             return
         if version.preview and not preview_enabled():
             raise NotFound
-        if version.sunset is not None and version.has_ended(api.clock()):
+        if version.has_ended(api.clock()):
             raise _gone(version, _links(api, version))
 
 
