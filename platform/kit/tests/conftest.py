@@ -22,6 +22,7 @@ import pytest
 from flask import Blueprint, Flask
 
 from platform_kit import InstanceSettings, create_app
+from platform_kit.logs import configure_logs
 
 SERVICES = Path(__file__).parent / "services"
 # Generous: the machine may be busy with other tests. Nothing waits that long when all is well.
@@ -263,6 +264,12 @@ def herd() -> type[Herd]:
 @pytest.fixture
 def settings() -> InstanceSettings:
     return InstanceSettings(version="1.1.0", slot="green", admin_port=0)
+
+
+@pytest.fixture(autouse=True)
+def as_an_instance_logs(settings: InstanceSettings) -> None:
+    """Write the kit's lines, whichever test comes first: what is logged is what some of them look at."""
+    configure_logs("product", settings)
 
 
 @pytest.fixture

@@ -67,8 +67,8 @@ def test_a_farther_deadline_changes_nothing():
 
 def test_a_deadline_that_passed_leaves_less_than_nothing():
     """Whoever asks sees that it is over."""
-    token = deadline.begin(Deadline.after(-1))
+    before = deadline.current.set(Deadline.after(-1))
     left = remaining_seconds(100)
-    deadline.end(token)
+    deadline.current.reset(before)
 
     assert left < 0

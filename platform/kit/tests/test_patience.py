@@ -57,18 +57,18 @@ def test_a_time_that_is_none_is_refused(client, header):
 
 def test_the_time_in_the_queue_counts(client):
     """It has passed for the caller too."""
-    deadline.note_queued(0.7)
+    deadline.queued.set(0.7)
     answer = left(client, **{HEADER: "1000"})
-    deadline.note_queued(0)
+    deadline.queued.set(0)
 
     assert answer.json["seconds"] <= 0.3
 
 
 def test_what_comes_too_late_is_not_begun(client):
     """503 at once, to be tried again: nobody waits for it any more."""
-    deadline.note_queued(1.1)
+    deadline.queued.set(1.1)
     answer = left(client, **{HEADER: "1000"})
-    deadline.note_queued(0)
+    deadline.queued.set(0)
 
     assert answer.status_code == 503
     assert answer.get_json(force=True)["code"] == "deadline_passed"

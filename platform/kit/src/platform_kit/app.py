@@ -13,6 +13,7 @@ from platform_kit.addresses import trust_proxies
 from platform_kit.admission import Admission
 from platform_kit.api.api import Api
 from platform_kit.api.mount import mount
+from platform_kit.api.served import ServedApi
 from platform_kit.call_counts import CallCounts
 from platform_kit.database import Database
 from platform_kit.dependency import Dependency
@@ -99,7 +100,8 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
         encounters = Encounters()
         exposition = FlagMetrics(identity(service, settings), watch, encounters)
         instance.metrics.registry.register(exposition)
-    app.observe(instance, lines, encounters)
+    served = ServedApi(api, instance) if api else None
+    app.observe(instance, lines, encounters=encounters, api=served)
     trust_proxies(app, settings.proxies)
     inject_faults(app, settings)
     render_problems(app)
@@ -107,7 +109,7 @@ def create_app(  # noqa: PLR0913  # the parts of a service, each by its name
     for blueprint in blueprints:
         app.register_blueprint(blueprint, url_prefix=API_PREFIX)
     if api is not None:
-        mount(app, api, instance)
+        mount(app, api)
     return app
 
 

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from platform_kit.liveness import Clock
@@ -38,13 +38,15 @@ class Deadline:
         return self.at - self.clock()
 
 
-_current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
-_queued_seconds: ContextVar[float] = ContextVar("queued_seconds", default=0.0)
+# The one of what is being done in this thread: `set` makes another one hold, `reset` goes back.
+current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+# How long the request that this thread begins with has waited for a thread, in seconds.
+queued: ContextVar[float] = ContextVar("queued", default=0.0)
 
 
 def current_deadline() -> Deadline | None:
     """Return the deadline of what is being done in this thread, None where nobody waits for it."""
-    return _current.get()
+    return current.get()
 
 
 def remaining_seconds(at_most: float) -> float:
@@ -56,21 +58,11 @@ def remaining_seconds(at_most: float) -> float:
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Let nothing in the block wait longer than this, or than the deadline that holds already."""
-    token = begin(Deadline.after(remaining_seconds(seconds)))
+    before = current.set(Deadline.after(remaining_seconds(seconds)))
     try:
         yield
     finally:
-        end(token)
-
-
-def begin(deadline: Deadline) -> Token[Deadline | None]:
-    """Make it the current one, whatever held before; `end` takes it back."""
-    return _current.set(deadline)
-
-
-def end(token: Token[Deadline | None]) -> None:
-    """Return to the deadline of before."""
-    _current.reset(token)
+        current.reset(before)
 
 
 def parse(header: str) -> float | None:
@@ -81,13 +73,3 @@ def parse(header: str) -> float | None:
 def render(seconds: float) -> str:
     """Return the header's value; what is left of a millisecond is not promised."""
     return str(int(seconds * 1000))
-
-
-def note_queued(seconds: float) -> None:
-    """Note how long the request that this thread begins with has waited for a thread."""
-    _queued_seconds.set(seconds)
-
-
-def queued_seconds() -> float:
-    """Return what was noted last."""
-    return _queued_seconds.get()

@@ -19,15 +19,14 @@ ALWAYS: tuple[Header, ...] = (
 )
 # No cache keeps what was said to somebody who showed a token.
 WITH_TOKEN: tuple[Header, ...] = (*ALWAYS, ("Cache-Control", "no-store"))
+_NAMES = frozenset(name.lower() for name, _ in WITH_TOKEN)
 
 
-_ALWAYS, _WITH_TOKEN = (
-    tuple((each[0].lower(), each) for each in headers) for headers in (ALWAYS, WITH_TOKEN)
-)
-
-
-def added_headers(headers: Sequence[Header], *, has_token: bool) -> list[Header]:
+def added_headers(headers: Sequence[Header], *, has_token: bool) -> Sequence[Header]:
     """Return what an answer with these headers lacks; `has_token` says whether its request had credentials."""
-    said = {name.lower() for name, _ in headers}
-    wanted = _WITH_TOKEN if has_token else _ALWAYS
-    return [header for name, header in wanted if name not in said]
+    wanted = WITH_TOKEN if has_token else ALWAYS
+    for name, _ in headers:
+        if name.lower() in _NAMES:
+            said = {name.lower() for name, _ in headers}
+            return [header for header in wanted if header[0].lower() not in said]
+    return wanted

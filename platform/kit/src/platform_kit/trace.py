@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 # version 00 has these four fields and no more; a later one may go on after a dash.
@@ -45,22 +45,13 @@ class Trace:
 _dice = random.Random()  # noqa: S311 - see `new_id`
 os.register_at_fork(after_in_child=_dice.seed)
 _LAST = 2**64 - 1
-_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+# The span of the request being answered: `set` begins one, `reset` goes back to the one before.
+current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def current_trace() -> Trace | None:
     """Return the span of the request being answered, None outside of one."""
-    return _current.get()
-
-
-def begin(trace: Trace) -> Token[Trace | None]:
-    """Make it the current one; `end` takes it back."""
-    return _current.set(trace)
-
-
-def end(token: Token[Trace | None]) -> None:
-    """Return to the span of before."""
-    _current.reset(token)
+    return current.get()
 
 
 def received(traceparent: str, tracestate: str) -> Trace:

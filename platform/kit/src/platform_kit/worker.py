@@ -19,7 +19,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from platform_kit import door
-from platform_kit.deadline import note_queued
+from platform_kit.deadline import queued
 from platform_kit.errors import KitError
 from platform_kit.liveness import Activity
 
@@ -114,7 +114,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     def handle(self, conn: Connection) -> object:
         """Answer a request; runs in a thread of the pool."""
         self.activity.started()
-        note_queued(time.monotonic() - conn.queued_at)
+        queued.set(time.monotonic() - conn.queued_at)
         return super().handle(conn)
 
     def finish_request(self, conn: Connection, future: Future[object]) -> None:

@@ -39,9 +39,9 @@ def test_what_was_told_arrives_and_is_deleted(tell, relay, line, times, waiting)
 def test_an_event_carries_the_trace_of_the_request_that_wrote_it(tell, relay, line):
     """Outside of one it has none."""
     span = trace.received("00-" + "a" * 32 + "-" + "b" * 16 + "-01", "vendor=1")
-    token = trace.begin(span)
+    before = trace.current.set(span)
     tell("traced")
-    trace.end(token)
+    trace.current.reset(before)
     tell("plain")
 
     relay.deliver()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import TypeVar
 
 from platform_kit.metrics import SLOW_SECONDS
@@ -17,7 +17,7 @@ from platform_kit.metrics import SLOW_SECONDS
 Key = TypeVar("Key")
 Met = dict[str, str]  # flags by their keys, each with the variant that the request got
 
-# None outside of a request, and where nobody counts.
+# Of the request being answered. None outside of one, and where nobody counts.
 met: ContextVar[Met | None] = ContextVar("flags_met", default=None)
 
 
@@ -28,14 +28,6 @@ class Encounters:
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str, str], int] = {}
         self._slow: dict[tuple[str, str], int] = {}
-
-    def begin(self) -> Token[Met | None]:
-        """Note the flags that this thread asks from now on."""
-        return met.set({})
-
-    def end(self, token: Token[Met | None]) -> None:
-        """Note them no longer."""
-        met.reset(token)
 
     def count(self, *, status: int, seconds: float) -> None:
         """Count the answer to a request for each flag that it met."""
