@@ -38,6 +38,7 @@ from typing import Any
 
 from growthbook import GrowthBook
 from openfeature import api
+from openfeature.client import OpenFeatureClient
 from openfeature.contrib.provider.flagd import FlagdProvider
 from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.evaluation_context import EvaluationContext
@@ -46,7 +47,7 @@ from UnleashClient import UnleashClient
 from UnleashClient.cache import FileCache
 from UnleashClient.utils import InstanceAllowType
 
-from platform_kit.flags import BooleanFlag, FlagProvider, FlagSet
+from platform_kit.flags import BooleanFlag, FlagClient, FlagProvider, FlagSet
 from platform_kit.flags.definition import parse_flags
 
 CUSTOMERS = [f"customer-{number}" for number in range(20_000)]
@@ -109,10 +110,14 @@ def typed(shares: Shares) -> Iterator[Mapping[str, Ask]]:
 
 
 @contextmanager
-def through_openfeature(provider: Any, shares: Shares) -> Iterator[Mapping[str, Ask]]:  # noqa: ANN401
+def through_openfeature(
+    provider: Any,  # noqa: ANN401
+    shares: Shares,
+    get_client: Callable[[str], OpenFeatureClient] = api.get_client,
+) -> Iterator[Mapping[str, Ask]]:
     """Ask a provider through OpenFeature's client."""
     api.set_provider_and_wait(provider, "bench")
-    client = api.get_client("bench")
+    client = get_client("bench")
 
     def asking(key: str) -> Ask:
         return lambda context: client.get_boolean_value(key, False, context)  # noqa: FBT003
@@ -122,8 +127,16 @@ def through_openfeature(provider: Any, shares: Shares) -> Iterator[Mapping[str, 
 
 
 @contextmanager
+def by_client(shares: Shares) -> Iterator[Mapping[str, Ask]]:
+    """Ask the kit's flags through OpenFeature's client as the kit has it."""
+    provider = FlagProvider(FlagSet("bench", *declared(shares)))
+    with through_openfeature(provider, shares, FlagClient) as asks:
+        yield asks
+
+
+@contextmanager
 def by_provider(shares: Shares) -> Iterator[Mapping[str, Ask]]:
-    """Ask the kit's flags through OpenFeature's client."""
+    """Ask the kit's flags through the client that OpenFeature gives."""
     with through_openfeature(FlagProvider(FlagSet("bench", *declared(shares))), shares) as asks:
         yield asks
 
@@ -207,6 +220,7 @@ def growthbook(shares: Shares) -> Iterator[Mapping[str, Ask]]:
 
 CONTENDERS = {
     "typed": Contender(typed, str),
+    "client": Contender(by_client, EvaluationContext),
     "provider": Contender(by_provider, EvaluationContext),
     "openfeature_in_memory": Contender(in_memory, EvaluationContext, spreads=False),
     "flagd_file": Contender(flagd, EvaluationContext),
@@ -258,7 +272,7 @@ def spread(contender: Contender) -> dict[str, object]:
 
 def holds(figures: Mapping[str, Any]) -> bool:
     """Return whether the kit keeps what it promised."""
-    own, client = figures["typed"], figures["provider"]
+    own, client = figures["typed"], figures["client"]
     low, high = GOAL_OVERLAP
     quick = own["min_us"] <= GOAL_TYPED and client["min_us"] <= GOAL_CLIENT
     return bool(quick and own["lost"] == 0 and low <= own["overlap"] <= high)
@@ -288,7 +302,7 @@ def main() -> None:
         **figures,
         "goals": {
             "typed_us": GOAL_TYPED,
-            "provider_us": GOAL_CLIENT,
+            "client_us": GOAL_CLIENT,
             "lost": 0,
             "overlap": GOAL_OVERLAP,
         },

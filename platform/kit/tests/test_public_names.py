@@ -165,6 +165,7 @@ def test_every_helper_says_which_lock_it_takes_and_when_it_may_be_called(name):
 FLAGS = {
     "BooleanFlag",
     "Finding",
+    "FlagClient",
     "FlagProvider",
     "FlagSet",
     "NumberFlag",

@@ -23,6 +23,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from platform_kit.flags.client import FlagClient as FlagClient
     from platform_kit.flags.declaration import BooleanFlag as BooleanFlag
     from platform_kit.flags.declaration import NumberFlag as NumberFlag
     from platform_kit.flags.declaration import StringFlag as StringFlag
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BooleanFlag": "declaration",
     "Finding": "findings",
+    "FlagClient": "client",
     "FlagProvider": "provider",
     "FlagSet": "flagset",
     "NumberFlag": "declaration",

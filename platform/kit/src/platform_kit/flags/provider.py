@@ -4,7 +4,8 @@
     api.get_client().get_boolean_value("new-listing", False, EvaluationContext("customer-7"))
 
 The same decisions, counted the same. As OpenFeature has it, a flag that the file says nothing of has the
-value that the caller gives, not the one of its declaration. The client costs ten times what the flag does.
+value that the caller gives, not the one of its declaration. OpenFeature's client costs twenty times what the flag
+does, `FlagClient`, which is the same to whoever calls it, five times.
 """
 
 from __future__ import annotations
