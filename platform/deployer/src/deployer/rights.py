@@ -8,11 +8,11 @@ the platform's; a test holds both equal. The API server is asked about each righ
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from deployer.cluster import Cluster
 from deployer.errors import OperationError
+from deployer.threads import gather, threads
 
 READ = ("get", "list")
 OWN = ("get", "list", "create", "patch", "delete")  # Helm's and ours by server-side apply
@@ -89,15 +89,13 @@ def missing(cluster: Cluster, namespace: str, rights: Iterable[Right]) -> tuple[
     """
     questions = [(right, verb) for right in rights for verb in right.verbs]
 
-    def is_missing(question: tuple[Right, str]) -> bool:
-        return not _allowed(cluster, namespace, *question)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(is_missing, questions))
+    with threads(AT_ONCE) as pool:
+        asked = [pool.submit(_allowed, cluster, namespace, *question) for question in questions]
+        answers = gather(asked)
     return tuple(
         Missing(namespace, right.group, right.resource, verb)
-        for (right, verb), lacks in zip(questions, answers, strict=True)
-        if lacks
+        for (right, verb), allowed in zip(questions, answers, strict=True)
+        if not allowed
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from seeds import REPOSITORY, Seed, plant, seeds
 
 from deployer.errors import OperationError
 from deployer.migrations.gate import Gate
-from deployer.migrations.suites import suite
-from deployer.model import ServiceName
+from deployer.migrations.suites import Suite, suite
+from deployer.model import Release, ServiceName
 from deployer.targets.local import Builds
 from deployer.targets.local.postgres import Postgres
 from deployer.workspace import Workspace
@@ -75,6 +77,10 @@ def first(tmp_path_factory):
     tree = tmp_path_factory.mktemp("tree")
     workspace.stage_everything(recorded.commit, into=tree)
     return suite(builds, builds.build(source), tree, tmp_path_factory.mktemp("suites"))
+
+
+def broken_revision():
+    return Seed("broken", None, BY_RULES[0].text.replace("products", "nowhere"))
 
 
 def test_there_are_enough_seeds_each_of_another_kind():
@@ -156,7 +162,23 @@ def test_what_costs_something_one_day_is_advice(gate):
 @pytest.mark.integration
 def test_a_revision_that_does_not_run_is_told_with_the_runners_words(gate):
     """Not as one that is caught: nothing is known of what it would have done."""
-    text = BY_RULES[0].text.replace("products", "nowhere")
+    with pytest.raises(OperationError, match="nowhere"):
+        gate(broken_revision()).check()
+
+
+@pytest.mark.integration
+def test_a_gate_that_is_left_waits_for_no_suite(gate, tmp_path):
+    """By Ctrl-C as by an error, as here: nobody hears any more what the suite has to say, which takes ten minutes."""
+    tests = tmp_path / "tree/services/product/tests"
+    tests.mkdir(parents=True)
+    (tests / "test_endless.py").write_text(
+        "import time\ntime.sleep(600)\n"
+    )  # longer than the bound
+    settings = '[tool.pytest.ini_options]\nmarkers = ["integration"]\n'
+    (tmp_path / "tree/pyproject.toml").write_text(settings)
+    older = Suite(Release(PRODUCT, "1.0.0", "0" * 8), tmp_path / "tree", Path(sys.executable))
+    began = time.monotonic()
 
     with pytest.raises(OperationError, match="nowhere"):
-        gate(Seed("broken", None, text)).check()
+        gate(broken_revision(), older=older).check()
+    assert time.monotonic() - began < 120

@@ -2,6 +2,9 @@
 
 import sys
 
+import psutil
+from polling import eventually
+
 from deployer.migrations.suites import Suite
 from deployer.model import Release, ServiceName
 
@@ -27,6 +30,16 @@ WITHOUT_DATABASE = """
 def test_arithmetic():
     raise AssertionError
 """
+ENDLESS = """
+import subprocess
+from pathlib import Path
+import pytest
+@pytest.mark.integration
+def test_waits():
+    child = subprocess.Popen(["sleep", "60"])
+    Path("{pid}").write_text(f"{{child.pid}}.")
+    child.wait()
+"""
 SETTINGS = """
 [tool.pytest.ini_options]
 addopts = ["--strict-markers", "--import-mode=importlib"]
@@ -41,6 +54,14 @@ def suite_of(tree, *, markers=("integration", "contract"), **modules):
         (folder / f"{name}.py").write_text(text)
     (tree / "pyproject.toml").write_text(SETTINGS.format(markers=list(markers)))
     return Suite(Release(ServiceName("toys"), "1.0.0", "0" * 8), tree, sys.executable)
+
+
+def has_ended(pid):
+    """A dead one that nobody has collected yet has ended, too."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_what_asks_nothing_of_the_schema_is_left_out(tmp_path):
@@ -75,3 +96,14 @@ def test_a_test_that_fails_is_told(tmp_path):
 
     assert not tested.passed
     assert "1 failed" in tested.summary
+
+
+def test_an_interrupted_suite_ends_with_what_its_tests_have_started(tmp_path):
+    """It would have taken a minute."""
+    pid = tmp_path / "pid"
+    tested = suite_of(tmp_path, test_one=ENDLESS.format(pid=pid)).run(
+        "0001", tmp_path, interrupted=lambda: pid.exists() and pid.read_text().endswith(".")
+    )
+
+    assert not tested.passed
+    assert eventually(lambda: has_ended(int(pid.read_text().rstrip("."))))

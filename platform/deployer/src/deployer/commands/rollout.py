@@ -17,7 +17,6 @@ from deployer.commands.orders import (
 from deployer.commands.policy import NO_OPTIONS, Options, plan_of, policy_of
 from deployer.commands.release import Wanted, build_release, require_consistent, version_of
 from deployer.commands.rollback import take_back
-from deployer.commands.threads import gather, threads
 from deployer.driver import Listener, decode_order, unheard
 from deployer.engine import Kind, Order, Rollout
 from deployer.errors import ConflictError, InputError
@@ -25,6 +24,7 @@ from deployer.freeze import frozen_by, in_words
 from deployer.ledger import Header, LeaseHeldError
 from deployer.model import Release, ServiceName
 from deployer.releases import Version
+from deployer.threads import gather, threads
 
 
 def rollout(  # an argument an option of the command

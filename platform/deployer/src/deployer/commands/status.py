@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from deployer.commands.context import Context
@@ -10,6 +9,7 @@ from deployer.commands.orders import unfinished
 from deployer.driver import read_rollout
 from deployer.model import ServiceName, Slot
 from deployer.targets import SlotStatus
+from deployer.threads import gather, threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class ServiceLine:
 def status(context: Context) -> tuple[ServiceLine, ...]:
     """Look at every service of the environment."""
     services = context.workspace.services
-    with ThreadPoolExecutor(max_workers=max(1, len(services))) as pool:
-        return tuple(pool.map(lambda service: _line(context, service), services))
+    with threads(max(1, len(services))) as pool:
+        return gather([pool.submit(_line, context, service) for service in services])
 
 
 def _line(context: Context, service: ServiceName) -> ServiceLine:

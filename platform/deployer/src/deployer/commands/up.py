@@ -10,12 +10,12 @@ from deployer.commands.context import Context
 from deployer.commands.orders import carry_out, leased, order_rollout, take_over, unfinished
 from deployer.commands.release import Wanted, build_release
 from deployer.commands.running import retire_standbys
-from deployer.commands.threads import gather, threads
 from deployer.driver import decode_order, unheard
 from deployer.engine import Kind, Phase, Rollout
 from deployer.errors import OperationError
 from deployer.ledger import LeaseHeldError
 from deployer.model import Release, ServiceName
+from deployer.threads import gather, threads
 
 ONE_AT_A_TIME = "up.lock"
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 from deployer.migrations import squawk
 from deployer.migrations.declared import read_folder
@@ -26,6 +27,7 @@ from deployer.migrations.together import write_together
 from deployer.migrations.trial import Trial, broken_ways_back
 from deployer.model import ServiceName
 from deployer.targets.local.postgres import Postgres
+from deployer.threads import gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +79,22 @@ class Gate:
     def check(self) -> Report:
         """Answer all questions; a history that is broken by itself is not run."""
         began = time.monotonic()
-        with TemporaryDirectory(prefix="gate-") as folder, ThreadPoolExecutor() as threads:
+        stop = Event()
+        with TemporaryDirectory(prefix="gate-") as folder, ThreadPoolExecutor() as pool:
             scratch = Path(folder)
             trial = Trial(self.service, self.python, self._fresh(), scratch)
             history = read_folder(self.folder)
             self._read(history)
             if self.broken:
                 return self._report((), (), began)
-            # Beside the trial: each suite has a database server of its own.
-            running = [threads.submit(run, scratch) for run in self._suites()]
-            seen = self._run(trial, history)
-            together = self._write_together(trial) if not self.broken else ()
-            tested = (*(each.result() for each in running), *together)
+            try:
+                # Beside the trial: each suite has a database server of its own.
+                running = [pool.submit(run, scratch) for run in self._suites(stop.is_set)]
+                seen = self._run(trial, history)
+                together = self._write_together(trial) if not self.broken else ()
+                tested = (*gather(running), *together)
+            finally:
+                stop.set()  # on Ctrl-C too: no suite runs on without its folder
             return self._report(seen, tested, began)
 
     def _report(self, seen: tuple[Seen, ...], tested: tuple[Tested, ...], began: float) -> Report:
@@ -150,14 +156,16 @@ class Gate:
         trial.upgrade("expand")
         return (write_together(self.older, self.newer, trial.url),)
 
-    def _suites(self) -> Iterator[Callable[[Path], Tested]]:
+    def _suites(self, interrupted: Callable[[], bool]) -> Iterator[Callable[[Path], Tested]]:
         """Yield what runs each release's tests: the older one's on the schema of the newer."""
         older, newer = self.older, self.newer
         if older is not None:
             name = f"{self.service} now"
-            yield lambda scratch: older.run(name, scratch, newer=self.python)
+            yield lambda scratch: older.run(
+                name, scratch, newer=self.python, interrupted=interrupted
+            )
         if newer is not None:
-            yield lambda scratch: newer.run("expand", scratch)
+            yield lambda scratch: newer.run("expand", scratch, interrupted=interrupted)
 
 
 def _is_advice(said: Broken) -> bool:

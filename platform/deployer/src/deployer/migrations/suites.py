@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +52,17 @@ class Suite:
     tree: Path
     python: Path
 
-    def run(self, schema: str, scratch: Path, *, newer: Path | None = None) -> Tested:
+    def run(
+        self,
+        schema: str,
+        scratch: Path,
+        *,
+        newer: Path | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> Tested:
         """Run the tests; with `newer`, on the schema that another release's runner makes.
+
+        Once `interrupted` says yes they are ended, with all that they have started.
 
         Those with the marker `integration`, which have a database, but not those of the documents, of the whole stack
         and of the figures: they take long, and ask nothing of the schema.
@@ -74,7 +83,7 @@ class Suite:
             words += ["-n", WORKERS]
         began = time.monotonic()
         done = runner.run_unless(
-            lambda: False,  # what its tests have started ends with it, also when it takes too long
+            interrupted,
             (self.python, *words),
             cwd=self.tree,
             environment={"CI": "", **environment},

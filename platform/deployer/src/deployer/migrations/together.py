@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from deployer import runner
 from deployer.migrations.suites import Suite, Tested
 from deployer.targets.local.processes import UNWANTED
+from deployer.threads import gather, threads
 
 PROGRAM = Path(__file__).with_name("writing.py")
 WRITE_SECONDS = 2.0
@@ -21,8 +20,10 @@ def write_together(older: Suite, newer: Suite, url: str) -> Tested:
     """Have both releases write to an expanded schema for some seconds, and read what the other wrote."""
     began = time.monotonic()
     releases = (older, newer)
-    with ThreadPoolExecutor(len(releases)) as threads:
-        ended = tuple(threads.map(partial(_write, url), releases, ("1", "2")))
+    with threads(len(releases)) as pool:
+        ended = gather(
+            [pool.submit(_write, url, *each) for each in zip(releases, "12", strict=True)]
+        )
     lines = tuple(line for done in ended for line in done.tail if done.code != 0)
     passed = all(_wrote(done) for done in ended)  # who could write nothing has shown nothing
     summary = ", ".join(_said(*pair) for pair in zip(releases, ended, strict=True))

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from deployer.commands.threads import gather, threads
+from deployer.threads import gather, threads
 
 
 def leave(error: BaseException, go: threading.Event, done: threading.Event) -> None:
