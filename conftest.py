@@ -29,6 +29,7 @@ with warnings.catch_warnings():
 vars(platform).setdefault("__path__", [])
 # How many cases are generated with --full where a test does not say how many by itself.
 FULL_CASES = 2000
+OWN_FOLDER = pytest.StashKey[str]()
 ALLOWED_SKIPS = Path(__file__).parent / "tests" / "allowed-skips.toml"
 
 sys.path.insert(0, str(Path(__file__).parent / "tests"))  # what tests of several parts share
@@ -43,12 +44,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-contracts", action="store_true", help="keep what consumers expect")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest itself reads where temporary files go
 def pytest_configure(config: pytest.Config) -> None:
     """Take --full for generated cases too, and let programs be interrupted that tests start.
 
     A run in the background ignores Ctrl-C, and so would they. Pact tells its makers of its use, unless it is told not to.
     A generated case may take as long as it does: the machine may do other things beside.
+
+    Temporary files are in a folder of the run's own. Each run that begins shuts the one that pytest has for all of a
+    user's runs to everybody else, and a database server in it, which root runs as another user, would find itself
+    locked out.
     """
+    if config.option.basetemp is None:
+        config.option.basetemp = config.stash[OWN_FOLDER] = tempfile.mkdtemp(prefix="pytest-")
     os.environ["PACT_DO_NOT_TRACK"] = "true"
     cases = {"max_examples": FULL_CASES} if config.getoption("--full") else {}
     hypothesis.settings.register_profile("here", deadline=None, **cases)
@@ -56,6 +64,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _compile_routes_once()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave the folder behind for whoever looks for what went wrong."""
+    if exitstatus == pytest.ExitCode.OK and (folder := session.config.stash.get(OWN_FOLDER, None)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compile_routes_once() -> None:
