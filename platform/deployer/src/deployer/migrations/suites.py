@@ -94,7 +94,8 @@ class Suite:
         if newer is not None and not note.exists():
             missed = f"the tests of {self.release.name} never ran the migrations of {schema}"
             return Tested(self.release.name, schema, False, missed, seconds, lines)  # noqa: FBT003  # a field
-        return Tested(self.release.name, schema, done.code == 0, lines[-1], seconds, lines)
+        summary = lines[-1] if lines else f"ended with {done.code}, without a word"
+        return Tested(self.release.name, schema, done.code == 0, summary, seconds, lines)
 
 
 def suite(builds: Builds, release: Release, tree: Path, folder: Path) -> Suite:
