@@ -57,7 +57,7 @@ def test_every_refusal_is_in_it_with_its_codes(documents):
     }
 
     assert codes == {
-        400: ["json_malformed"],
+        400: ["json_malformed", "timeout_invalid"],
         401: ["token_expired", "token_invalid", "token_missing"],
         404: ["not_found"],
         409: ["thing_taken"],
@@ -66,7 +66,7 @@ def test_every_refusal_is_in_it_with_its_codes(documents):
         415: ["json_expected"],
         422: ["invalid_request"],
         500: ["internal_error"],
-        503: ["auth_unavailable"],
+        503: ["auth_unavailable", "database_unavailable", "deadline_passed"],
     }
     assert {"200", "201"} <= set(responses)
 
@@ -75,9 +75,9 @@ def test_what_does_not_apply_is_not_in_it(documents):
     """No body, no token, no sunset: no refusal of them."""
     responses = documents["v2"]["paths"]["/things"]["get"]["responses"]
 
-    assert set(responses) == {"200", "422", "500"}
+    assert set(responses) == {"200", "400", "422", "500", "503"}
     assert set(documents["v2"]["paths"]["/things/{thing_id}"]["delete"]["responses"]) == {
-        "204", "404", "500"
+        "204", "400", "404", "500", "503"
     }  # fmt: skip
 
 

@@ -14,7 +14,12 @@ from platform_kit.api.version import Version
 
 Refusals = Mapping[int, Sequence[str]]
 
-OF_EVERY_CALL: Refusals = {500: ("internal_error",)}
+# Whoever calls may say how long they wait, and what is there to be asked is asked of a database.
+OF_EVERY_CALL: Refusals = {
+    400: ("timeout_invalid",),
+    500: ("internal_error",),
+    503: ("database_unavailable", "deadline_passed"),
+}
 OF_A_TOKEN: Refusals = {
     401: ("token_missing", "token_invalid", "token_expired"),
     503: ("auth_unavailable",),
