@@ -63,10 +63,16 @@ def hasty(stack: Context) -> Release:
 def test_without_barrier_and_drain_a_switch_loses_requests(
     stack: Context, careless: Context, hasty: Release, customer: Customer, late: None
 ):
-    """Traffic is moved and the old pods are ended, and nobody sees whether the router has heard."""
-    switch(careless, careless.target, hasty)
-    with clients(customer) as traffic:
-        passage = under_load(traffic, lambda: switch(stack, unguarded(stack), first(stack)))
+    """Traffic is moved and the old pods are ended, and nobody sees whether the router has heard.
+
+    Where the pods take longer to end than the router is late, nothing is lost by chance: then once more.
+    """
+    for _ in range(TRIES):
+        switch(careless, careless.target, hasty)
+        with clients(customer) as traffic:
+            passage = under_load(traffic, lambda: switch(stack, unguarded(stack), first(stack)))
+        if passage.failed:
+            break
 
     assert passage.failed > 0
 
