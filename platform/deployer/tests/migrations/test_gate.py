@@ -33,6 +33,9 @@ DAILY = {
 }
 
 
+ENDLESS = "import time; time.sleep(600)"  # ended by the gate: longer than the test waits
+
+
 def marked(chosen):
     """Which seeds are for every day, and which for the campaign."""
     return [
@@ -171,9 +174,7 @@ def test_a_gate_that_is_left_waits_for_no_suite(gate, tmp_path):
     """By Ctrl-C as by an error, as here: nobody hears any more what the suite has to say, which takes ten minutes."""
     tests = tmp_path / "tree/services/product/tests"
     tests.mkdir(parents=True)
-    (tests / "test_endless.py").write_text(
-        "import time\ntime.sleep(600)\n"
-    )  # longer than the bound
+    (tests / "test_endless.py").write_text(ENDLESS)
     settings = '[tool.pytest.ini_options]\nmarkers = ["integration"]\n'
     (tmp_path / "tree/pyproject.toml").write_text(settings)
     older = Suite(Release(PRODUCT, "1.0.0", "0" * 8), tmp_path / "tree", Path(sys.executable))

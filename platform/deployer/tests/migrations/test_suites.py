@@ -56,14 +56,6 @@ def suite_of(tree, *, markers=("integration", "contract"), **modules):
     return Suite(Release(ServiceName("toys"), "1.0.0", "0" * 8), tree, sys.executable)
 
 
-def has_ended(pid):
-    """A dead one that nobody has collected yet has ended, too."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def test_what_asks_nothing_of_the_schema_is_left_out(tmp_path):
     """The documents, and what has no database: they would fail here, if they were run."""
     suite = suite_of(tmp_path, test_one=PASSING, test_two=DOCUMENTS, test_three=WITHOUT_DATABASE)
@@ -106,4 +98,4 @@ def test_an_interrupted_suite_ends_with_what_its_tests_have_started(tmp_path):
     )
 
     assert not tested.passed
-    assert eventually(lambda: has_ended(int(pid.read_text().rstrip("."))))
+    assert eventually(lambda: not psutil.pid_exists(int(pid.read_text().rstrip("."))))

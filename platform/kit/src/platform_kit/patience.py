@@ -17,7 +17,7 @@ from platform_kit import deadline
 from platform_kit.deadline import HEADER
 from platform_kit.problems import Problem
 
-VARIABLE = f"HTTP_{HEADER.upper().replace('-', '_')}"  # as WSGI calls the header
+_VARIABLE = f"HTTP_{HEADER.upper().replace('-', '_')}"  # as WSGI calls the header
 
 
 class TimeoutInvalid(Problem):
@@ -45,7 +45,7 @@ class TooLate(Problem):
 
 def asked_seconds(environ: Mapping[str, Any]) -> float:
     """Return how long a request's caller waits, infinity where it does not say; raise `TimeoutInvalid`."""
-    header = environ.get(VARIABLE)
+    header = environ.get(_VARIABLE)
     if header is None:
         return float("inf")
     seconds = deadline.parse(header)

@@ -22,7 +22,7 @@ from platform_kit.flags.encounters import met
 from platform_kit.headers import added_headers
 from platform_kit.lean import LeanFlask
 from platform_kit.logs import RequestLines, carried, identity
-from platform_kit.patience import VARIABLE, TooLate, asked_seconds
+from platform_kit.patience import TooLate, asked_seconds
 from platform_kit.problems import Problem
 from platform_kit.trace import Trace
 
@@ -122,13 +122,11 @@ class Observer:
         self, environ: Environ, ending: Ending | None
     ) -> tuple[float, Callable[[], None] | None]:
         """Return how long the caller waits from now on, and what may refuse the request."""
-        seconds = self._request_seconds
-        if VARIABLE in environ:
-            try:
-                seconds = min(asked_seconds(environ), seconds)
-            except Problem as problem:
-                return seconds, partial(_raise, problem)
-        seconds -= deadline.queued.get()
+        try:
+            asked = asked_seconds(environ)
+        except Problem as problem:
+            return self._request_seconds, partial(_raise, problem)
+        seconds = min(asked, self._request_seconds) - deadline.queued.get()
         if seconds <= 0:
             return seconds, partial(_raise, TooLate())
         return seconds, partial(self._api.refuse, ending) if self._api and ending else None

@@ -41,7 +41,6 @@ class Api:
     ) -> None:
         """Take the versions, and a change for each but the oldest; raise `ValueError` for any other set."""
         self.versions = tuple(sorted(versions, key=lambda version: version.number))
-        self._names = {version.name: version for version in self.versions}
         self.changes = ordered(self.versions, changes)
         self.current = _current(self.versions)
         self.preview_enabled = preview_enabled
@@ -102,10 +101,6 @@ class Api:
             Shape.of(operation, steps_from(self.changes, version, operation.name))
             for operation in self.operations
         )
-
-    def named(self, name: str) -> Version | None:
-        """Return the version of that name, None when there is none."""
-        return self._names.get(name)
 
 
 def _current(versions: Sequence[Version]) -> Version:
